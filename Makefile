@@ -1,0 +1,54 @@
+# Needs Python 3.11 or newer with venv, and make. Everything else is installed into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+METADATA := pyproject.toml setup.py constraints.txt
+
+.PHONY: help demo test check format clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.installed ## the four commands at work on a simulated fleet
+	@$(BIN)/python scripts/demo.py
+
+test: $(VENV)/.installed-tests ## every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-tools ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-tools ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## away with all that was made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: cpx-monitor needs Python 3.11 or newer, and '$(PYTHON)' is not that" >&2; \
+		  echo "hint:  name one: make demo PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "error: this Python has no venv module" >&2; \
+		  echo "hint:  install it: apt install python3-venv (Debian, Ubuntu)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(METADATA) | $(VENV)/bin/python
+	@echo "installing cpx-monitor into $(VENV) …"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-tests: $(METADATA) | $(VENV)/bin/python
+	@echo "installing cpx-monitor and what its tests need into $(VENV) …"
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-tools: $(METADATA) | $(VENV)/bin/python
+	@echo "installing the tools for checking into $(VENV) …"
+	@$(PIP) --editable '.[test,dev]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-tests

@@ -1,0 +1,43 @@
+"""Where a CPX API is: what people type, made whole and checked."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class CpxUrl:
+    """``address`` is for fetching and may hold credentials; ``shown`` never does."""
+
+    address: str = field(repr=False)
+    shown: str
+
+
+def parse_url(text: str) -> CpxUrl:
+    """``localhost:9000`` means ``http://localhost:9000``; a path prefix is kept.
+
+    Raises:
+        ValueError: it is not an http or https URL; the message says what is wrong.
+    """
+    whole = text if "://" in text else f"http://{text}"
+    if any(character.isspace() or not character.isprintable() for character in whole):
+        raise ValueError("it has a space or a control character in it")
+    try:
+        parts = urlsplit(whole)
+    except ValueError:
+        raise ValueError("it is not a URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"{parts.scheme}:// is neither http:// nor https://")
+    if parts.query or parts.fragment:
+        raise ValueError("a query or fragment has no place in it")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the port is not a number from 0 to 65535") from None
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    place = parts.netloc.rpartition("@")[2]
+    path = parts.path.rstrip("/")
+    return CpxUrl(
+        address=f"{parts.scheme}://{parts.netloc}{path}",
+        shown=f"{parts.scheme}://{place}{path}",
+    )

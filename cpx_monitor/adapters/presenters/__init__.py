@@ -1,0 +1,1 @@
+"""Reports in, text out; nothing here prints."""

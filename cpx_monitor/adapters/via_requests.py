@@ -1,0 +1,234 @@
+"""Requests to CPX through requests, on native threads: slow, but it goes everywhere.
+
+requests blocks, and nothing is patched here, so every call runs on a thread of gevent's pool while
+the greenlet that asked for it waits. requests has no time-out for a whole exchange, only one for
+each wait on the socket; the greenlet keeps the whole one, and shuts the socket when it is over, so
+that the thread comes back.
+"""
+
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+import requests
+import urllib3
+import urllib3.connection
+from gevent.threadpool import ThreadPool
+from requests.adapters import HTTPAdapter
+from urllib3.poolmanager import ProxyManager
+
+from cpx_monitor import __version__
+from cpx_monitor.adapters.transport import Response, TransportError
+
+_CHUNK_BYTES = 65_536
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request under way on a thread.
+
+    ``on`` is the socket it is on as soon as it has one, ``is_kept`` whether that was kept from a
+    request before.
+    """
+
+    on: socket.socket | None = None
+    is_kept: bool = False
+
+    def abort(self) -> None:
+        if self.on is not None:
+            with contextlib.suppress(OSError):
+                # Not SSLSocket's own shutdown, which takes the TLS state away from the thread
+                # that is using it.
+                socket.socket.shutdown(self.on, socket.SHUT_RDWR)
+
+
+class _ThreadState(threading.local):
+    exchange = _Exchange()
+
+
+# requests' own errors are OSErrors; an unusable URL or header is a ValueError.
+_FAILURES = (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)
+
+
+class _Overdue(Exception):
+    pass
+
+
+_this_thread = _ThreadState()
+
+
+class _Watched:
+    """A connection that tells the exchange it serves which socket it is on."""
+
+    sock: socket.socket | None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        _this_thread.exchange.on = self.sock
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        exchange = _this_thread.exchange
+        exchange.is_kept = self.sock is not None and self.sock is not exchange.on
+        exchange.on = self.sock
+        super().putrequest(*args, **kwargs)  # type: ignore[misc]
+
+
+class _HttpConnection(_Watched, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_Watched, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class RequestsTransport:
+    """Up to ``concurrency`` requests at once; what requests takes from its surroundings (proxies,
+    netrc, a CA bundle) is looked up once.
+    """
+
+    def __init__(self, address: str, concurrency: int) -> None:
+        self._address = address
+        self._threads = ThreadPool(concurrency)
+        self._adapter = _Adapter(pool_maxsize=concurrency)
+        session = requests.Session()
+        headers = {"Accept": "application/json", "User-Agent": f"cpx-monitor/{__version__}"}
+        self._template = session.prepare_request(
+            requests.Request("GET", f"{address}/", headers={**headers, "Accept-Encoding": None})
+        )
+        self._surroundings: dict[str, Any] = dict(
+            session.merge_environment_settings(f"{address}/", {}, True, None, None)
+        )
+
+    def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
+        exchange = _Exchange()
+        try:
+            with gevent.Timeout(timeout_s, _Overdue):
+                outcome: Response | Exception = self._threads.apply(
+                    self._on_thread, (exchange, path, timeout_s, most_bytes)
+                )
+        except _Overdue:
+            raise TransportError(timed_out(timeout_s)) from None
+        finally:
+            exchange.abort()
+        if isinstance(outcome, Response):
+            return outcome
+        if isinstance(outcome, _FAILURES):
+            raise TransportError(explain(outcome, timeout_s)) from None
+        raise outcome
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def _on_thread(
+        self, exchange: _Exchange, path: str, timeout_s: float, most_bytes: int
+    ) -> Response | Exception:
+        # gevent prints what a thread raises, so errors are returned.
+        _this_thread.exchange = exchange
+        request = self._template.copy()
+        request.url = self._address + path
+        ends_at_s = time.monotonic() + timeout_s
+        while True:
+            exchange.is_kept = False
+            try:
+                return self._exchange(request, exchange, ends_at_s, most_bytes)
+            except requests.ConnectionError as error:
+                # The server may close a connection just as it is used again; that says nothing of
+                # the request, so it gets another. The dead one is gone, so this comes to an end.
+                if not exchange.is_kept or time.monotonic() >= ends_at_s:
+                    return error
+            except Exception as error:
+                return error
+
+    def _exchange(
+        self,
+        request: requests.PreparedRequest,
+        exchange: _Exchange,
+        ends_at_s: float,
+        most_bytes: int,
+    ) -> Response:
+        left_s = max(0.001, ends_at_s - time.monotonic())
+        with self._adapter.send(request, timeout=left_s, **self._surroundings) as answer:
+            body = b"".join(_chunks(answer.raw, ends_at_s, most_bytes))
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            exchange.on = None
+            return Response(answer.status_code, headers, body)
+
+
+def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, most_bytes: int) -> Iterator[bytes]:
+    received = 0
+    while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
+        received += len(chunk)
+        if received > most_bytes:
+            raise TransportError(f"an answer of more than {most_bytes // 1024} KiB")
+        if time.monotonic() > ends_at_s:
+            raise TimeoutError
+        yield chunk
+
+
+def timed_out(timeout_s: float) -> str:
+    return f"timed out after {timeout_s:g} s"
+
+
+def explain(error: BaseException, timeout_s: float) -> str:
+    """Why a request failed, in a few words, out of the layers that requests wraps it in."""
+    for layer in reversed(list(_layers(error))):
+        match layer:
+            case ssl.SSLError():
+                why = getattr(layer, "verify_message", None) or getattr(layer, "reason", None)
+                return f"TLS failed: {why or layer}"
+            case socket.gaierror():
+                return "no such host"
+            case OSError(errno=int(number)):
+                return os.strerror(number).lower()
+            case TimeoutError() | urllib3.exceptions.TimeoutError():
+                return timed_out(timeout_s)
+            case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
+                return "the answer was cut off"
+            case http.client.RemoteDisconnected():
+                return "the connection was closed without an answer"
+            case http.client.HTTPException():
+                return "the answer is not HTTP"
+    return type(error).__name__
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it wraps, as cause, context, argument or ``reason``, inwards."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        layer = waiting.pop(0)
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        yield layer
+        inner = (layer.__cause__, layer.__context__, getattr(layer, "reason", None), *layer.args)
+        waiting.extend(each for each in inner if isinstance(each, BaseException))

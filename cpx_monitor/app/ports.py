@@ -1,0 +1,43 @@
+"""What the application asks of the world; adapters provide it."""
+
+from datetime import datetime
+from enum import Enum, auto
+from typing import Protocol
+
+from cpx_monitor.domain.fleet import Snapshot
+
+
+class Trouble(Enum):
+    """Why a fleet cannot be listed, as far as it decides what the user can do about it."""
+
+    UNREACHABLE = auto()
+    REFUSED = auto()
+    NOT_CPX = auto()
+
+
+class FleetUnavailable(Exception):
+    """The list of servers cannot be had, so nothing is known. The message is for people."""
+
+    def __init__(self, message: str, trouble: Trouble) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+
+class Fleet(Protocol):
+    def snapshot(self) -> Snapshot:
+        """Look at every listed instance once; one that fails is an ``Unknown`` in the result.
+
+        Raises:
+            FleetUnavailable: the list itself cannot be had.
+        """
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never jumps."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass; none where it is zero or less."""

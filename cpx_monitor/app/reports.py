@@ -1,0 +1,141 @@
+"""What the use-cases answer, ready to be shown; the field names are those of the json documents."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the fleet a report speaks of: answered + unknown = listed, always.
+
+    ``listed`` counts distinct addresses, ``rejected`` what was listed but is no address.
+    """
+
+    listed: int
+    answered: int
+    unknown: int
+    rejected: int
+
+    @property
+    def is_complete(self) -> bool:
+        return not (self.unknown or self.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a report rests on.
+
+    ``no_verdict_because`` says, for people, why nothing can be concluded from it; None where
+    something can.
+    """
+
+    source: str
+    observed_at: datetime
+    took_seconds: float
+    policy: HealthPolicy
+    coverage: Coverage
+    rejected: tuple[str, ...]
+    no_verdict_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """``service`` and the percentages are None where unknown; ``reason`` says why they are."""
+
+    ip: str
+    service: str | None
+    status: Status
+    cpu_percent: float | None
+    memory_percent: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceList:
+    basis: Basis
+    items: tuple[InstanceRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of the instances that answered; ``p95`` is the nearest rank. All None where none did."""
+
+    mean: float | None
+    min: float | None
+    p95: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    cpu_percent: float
+    memory_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAverage:
+    """``if_one_is_lost`` is the mean load once one of the instances that answered is gone and the
+    others carry its share; None where fewer than two answered.
+    """
+
+    service: str
+    instances: int
+    healthy: int
+    unhealthy: int
+    unknown: int
+    cpu_percent: Spread
+    memory_percent: Spread
+    if_one_is_lost: Load | None
+    survives_losing_one: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAverages:
+    basis: Basis
+    items: tuple[ServiceAverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAtRisk:
+    service: str
+    verdict: Verdict
+    healthy: int
+    instances: int
+    threshold: int
+    reason: str
+    unhealthy_ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesAtRisk:
+    """Only the services that are not OK; ``verdict`` is the worst of all, None without one."""
+
+    basis: Basis
+    threshold: int
+    verdict: Verdict | None
+    services: int
+    items: tuple[ServiceAtRisk, ...]
+
+
+Report = InstanceList | ServiceAverages | ServicesAtRisk
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRound:
+    """One round of tracking a service, counted from 1.
+
+    ``missed`` is how many rounds before this one were due and left out because the one before
+    them took too long. ``failure`` says why the round failed, where it did; the rows then are the
+    members last known, each Unknown. ``coverage`` is the whole fleet's; None in a failed round.
+    """
+
+    round: int
+    observed_at: datetime
+    took_seconds: float
+    service: str
+    items: tuple[InstanceRow, ...]
+    coverage: Coverage | None
+    missed: int
+    failure: str | None

@@ -1,0 +1,197 @@
+"""From a snapshot to a report: pure functions."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+
+from cpx_monitor.app.reports import (
+    Basis,
+    Coverage,
+    InstanceList,
+    InstanceRow,
+    Load,
+    ServiceAtRisk,
+    ServiceAverage,
+    ServiceAverages,
+    ServicesAtRisk,
+    Spread,
+)
+from cpx_monitor.domain.fleet import Instance, Observation, Service, Snapshot
+from cpx_monitor.domain.health import HealthPolicy, Status, Verdict, judge
+
+# A reason is a line that people read: past this many addresses it counts the rest.
+MOST_ADDRESSES_IN_A_REASON = 20
+
+
+def list_instances(snapshot: Snapshot, policy: HealthPolicy) -> InstanceList:
+    """Every listed instance, in address order."""
+    return InstanceList(
+        basis=basis_of(snapshot, policy),
+        items=tuple(row_of(seen, policy) for seen in snapshot.observations),
+    )
+
+
+def averages(snapshot: Snapshot, policy: HealthPolicy) -> ServiceAverages:
+    """Per service, by name, the load of the instances that answered."""
+    return ServiceAverages(
+        basis=basis_of(snapshot, policy),
+        items=tuple(_average(service, policy) for service in snapshot.services),
+    )
+
+
+def at_risk(snapshot: Snapshot, policy: HealthPolicy, threshold: int) -> ServicesAtRisk:
+    """The services with fewer than ``threshold`` healthy instances, the fewest first."""
+    basis = basis_of(snapshot, policy)
+    unattributed = snapshot.unattributed
+    judged = [_judged(service, policy, threshold, unattributed) for service in snapshot.services]
+    by_severity = list(Verdict)
+    worst = max((item.verdict for item in judged), key=by_severity.index, default=Verdict.OK)
+    endangered = [item for item in judged if item.verdict is not Verdict.OK]
+    return ServicesAtRisk(
+        basis=basis,
+        threshold=threshold,
+        verdict=worst if basis.no_verdict_because is None else None,
+        services=len(judged),
+        items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
+    )
+
+
+def basis_of(snapshot: Snapshot, policy: HealthPolicy) -> Basis:
+    return Basis(
+        source=snapshot.source,
+        observed_at=snapshot.observed_at,
+        took_seconds=snapshot.took_s,
+        policy=policy,
+        coverage=coverage_of(snapshot),
+        rejected=snapshot.rejected,
+        no_verdict_because=why_no_verdict(snapshot),
+    )
+
+
+def coverage_of(snapshot: Snapshot) -> Coverage:
+    unknown = len(snapshot.unknown)
+    return Coverage(
+        listed=len(snapshot.observations),
+        answered=len(snapshot.observations) - unknown,
+        unknown=unknown,
+        rejected=len(snapshot.rejected),
+    )
+
+
+def why_no_verdict(snapshot: Snapshot) -> str | None:
+    """Why nothing can be said of this fleet, for people; None where something can."""
+    if not snapshot.observations:
+        return f"{snapshot.source} lists no servers"
+    if snapshot.answered:
+        return None
+    reasons = Counter(seen.reason for seen in snapshot.unknown)
+    (most_common, times) = reasons.most_common(1)[0]
+    total = len(snapshot.observations)
+    share = "all" if times == total else f"{times} times"
+    listed = "the one instance" if total == 1 else f"{total} instances"
+    return f"none of {listed} listed gave a usable answer ({share}: {most_common})"
+
+
+def row_of(seen: Observation, policy: HealthPolicy) -> InstanceRow:
+    if isinstance(seen, Instance):
+        status, reason = policy.status_of(seen), None
+        return InstanceRow(
+            seen.ip, seen.service, status, seen.cpu_percent, seen.memory_percent, reason
+        )
+    return InstanceRow(seen.ip, seen.service, Status.UNKNOWN, None, None, seen.reason)
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, extremes and 95th percentile.
+
+    The percentile is the nearest rank: the smallest value with at least 95 % of all values at or
+    below it (https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method).
+    """
+    if not values:
+        return Spread(None, None, None, None)
+    ranked = sorted(values)
+    nearest_rank = math.ceil(95 * len(ranked) / 100)
+    return Spread(fmean(ranked), ranked[0], ranked[nearest_rank - 1], ranked[-1])
+
+
+def _average(service: Service, policy: HealthPolicy) -> ServiceAverage:
+    cpu = [instance.cpu_percent for instance in service.answered]
+    memory = [instance.memory_percent for instance in service.answered]
+    healthy = _healthy(service, policy)
+    others = len(service.answered) - 1
+    lost = Load(math.fsum(cpu) / others, math.fsum(memory) / others) if others > 0 else None
+    return ServiceAverage(
+        service=service.name,
+        instances=service.size,
+        healthy=healthy,
+        unhealthy=len(service.answered) - healthy,
+        unknown=len(service.unknown),
+        cpu_percent=spread(cpu),
+        memory_percent=spread(memory),
+        if_one_is_lost=lost,
+        survives_losing_one=lost is not None
+        and policy.allows(lost.cpu_percent, lost.memory_percent),
+    )
+
+
+def _judged(
+    service: Service, policy: HealthPolicy, threshold: int, unattributed: int
+) -> ServiceAtRisk:
+    healthy = _healthy(service, policy)
+    verdict = judge(
+        healthy=healthy,
+        own_unknown=len(service.unknown),
+        unattributed=unattributed,
+        threshold=threshold,
+    )
+    unhealthy = [seen for seen in service.answered if policy.excess(seen)]
+    doubtful = unattributed if verdict is Verdict.POSSIBLY_AT_RISK else 0
+    return ServiceAtRisk(
+        service=service.name,
+        verdict=verdict,
+        healthy=healthy,
+        instances=service.size,
+        threshold=threshold,
+        reason=_risk_reason(service, healthy, unhealthy, policy, doubtful),
+        unhealthy_ips=tuple(instance.ip for instance in unhealthy),
+    )
+
+
+def _risk_reason(
+    service: Service,
+    healthy: int,
+    unhealthy: Sequence[Instance],
+    policy: HealthPolicy,
+    doubtful: int,
+) -> str:
+    parts = []
+    if healthy == 0:
+        parts.append("no healthy instance")
+    elif not unhealthy and not service.unknown:
+        parts.append(f"only {_count(service.size, 'instance')}")
+    if unhealthy:
+        parts.append(_named("unhealthy", [(i.ip, policy.excess(i)) for i in unhealthy]))
+    if service.unknown:
+        parts.append(_named("unknown", [(seen.ip, seen.reason) for seen in service.unknown]))
+    if doubtful:
+        parts.append(f"{_count(doubtful, 'unknown instance')} may be of this service")
+    return "; ".join(parts)
+
+
+def _named(heading: str, what: Sequence[tuple[str, str]]) -> str:
+    shown = what[:MOST_ADDRESSES_IN_A_REASON]
+    rest = len(what) - len(shown)
+    return (
+        f"{heading}: "
+        + ", ".join(f"{ip} ({why})" for ip, why in shown)
+        + (f" and {rest} more" if rest else "")
+    )
+
+
+def _healthy(service: Service, policy: HealthPolicy) -> int:
+    return sum(policy.status_of(seen) is Status.HEALTHY for seen in service.answered)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,123 @@
+"""A fleet as it was seen at one moment."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A listed server that gave a usable answer.
+
+    ``cpu_percent`` and ``memory_percent`` run from 0 to 100; an int where CPX sent a whole number.
+
+    Raises:
+        ValueError: a percentage is outside 0–100.
+    """
+
+    ip: str
+    service: str
+    cpu_percent: float
+    memory_percent: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.cpu_percent <= 100 and 0 <= self.memory_percent <= 100):
+            raise ValueError(f"a percentage of {self} is outside 0–100")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A listed server that gave no usable answer, and why.
+
+    ``service`` is its own name for itself, where the answer held a valid one, or the one it is
+    remembered by; otherwise None.
+    """
+
+    ip: str
+    reason: str
+    service: str | None = None
+
+
+Observation = Instance | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All instances that go by one service name, in address order."""
+
+    name: str
+    answered: tuple[Instance, ...]
+    unknown: tuple[Unknown, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.answered) + len(self.unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One look at the whole fleet: an observation of every distinct address that was listed.
+
+    ``observations`` are in address order; ``rejected`` holds what the list named that is no
+    address; ``observed_at`` is when the look began, in UTC; ``took_s`` is how long it took.
+    """
+
+    source: str
+    observed_at: datetime
+    took_s: float
+    observations: tuple[Observation, ...]
+    rejected: tuple[str, ...] = ()
+
+    @property
+    def answered(self) -> tuple[Instance, ...]:
+        return tuple(seen for seen in self.observations if isinstance(seen, Instance))
+
+    @property
+    def unknown(self) -> tuple[Unknown, ...]:
+        return tuple(seen for seen in self.observations if isinstance(seen, Unknown))
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Every service that at least one instance named, by name."""
+        answered: dict[str, list[Instance]] = {}
+        unknown: dict[str, list[Unknown]] = {}
+        for seen in self.observations:
+            if isinstance(seen, Instance):
+                answered.setdefault(seen.service, []).append(seen)
+            elif seen.service is not None:
+                unknown.setdefault(seen.service, []).append(seen)
+        return tuple(
+            Service(name, tuple(answered.get(name, ())), tuple(unknown.get(name, ())))
+            for name in sorted(answered.keys() | unknown.keys())
+        )
+
+    @property
+    def unattributed(self) -> int:
+        """How many instances are unknown to the point that they may belong to any service."""
+        return sum(seen.service is None for seen in self.unknown)
+
+
+def canonical_address(text: str) -> str:
+    """The one spelling of an IPv4 or IPv6 address: ``2001:DB8::0:1`` is ``2001:db8::1``.
+
+    Raises:
+        ValueError: the text is no address, or has a zone (which means something on one host only).
+    """
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone")
+    return str(ipaddress.ip_address(text))
+
+
+def address_order(ip: str) -> tuple[int, int]:
+    """A sort key that puts 10.0.0.9 before 10.0.0.10, and IPv4 before IPv6."""
+    address = ipaddress.ip_address(ip)
+    return address.version, int(address)
+
+
+def in_address_order(observations: Iterable[Observation]) -> tuple[Observation, ...]:
+    """Sorted by address; of several observations of one address the first counts."""
+    distinct: dict[str, Observation] = {}
+    for seen in observations:
+        distinct.setdefault(seen.ip, seen)
+    return tuple(distinct[ip] for ip in sorted(distinct, key=address_order))

@@ -1,0 +1,61 @@
+"""When an instance is healthy, and when a service is at risk.
+
+CPX has no notion of health, so it is decided here, by a policy that the user sees and can set.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cpx_monitor.domain.fleet import Instance, Observation
+
+
+class Status(StrEnum):
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+    UNKNOWN = "Unknown"
+
+
+class Verdict(StrEnum):
+    OK = "OK"
+    POSSIBLY_AT_RISK = "PossiblyAtRisk"
+    AT_RISK = "AtRisk"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """An instance is healthy while CPU and memory are both at or under their limit (0–100)."""
+
+    max_cpu_percent: float = 90
+    max_memory_percent: float = 90
+
+    def allows(self, cpu_percent: float, memory_percent: float) -> bool:
+        return cpu_percent <= self.max_cpu_percent and memory_percent <= self.max_memory_percent
+
+    def status_of(self, seen: Observation) -> Status:
+        if not isinstance(seen, Instance):
+            return Status.UNKNOWN
+        healthy = self.allows(seen.cpu_percent, seen.memory_percent)
+        return Status.HEALTHY if healthy else Status.UNHEALTHY
+
+    def excess(self, instance: Instance) -> str:
+        """What is over its limit, for people: ``CPU 95%, memory 92%``; empty when healthy."""
+        over = []
+        if instance.cpu_percent > self.max_cpu_percent:
+            over.append(f"CPU {instance.cpu_percent}%")
+        if instance.memory_percent > self.max_memory_percent:
+            over.append(f"memory {instance.memory_percent}%")
+        return ", ".join(over)
+
+
+def judge(*, healthy: int, own_unknown: int, unattributed: int, threshold: int) -> Verdict:
+    """Whether a service has at least ``threshold`` healthy instances.
+
+    ``own_unknown`` instances are known to be the service's own, ``unattributed`` ones may be. A
+    doubt never counts as healthy, and a shortfall that the doubtful ones could make up is only
+    possible, not certain.
+    """
+    if healthy >= threshold:
+        return Verdict.OK
+    if healthy + own_unknown + unattributed < threshold:
+        return Verdict.AT_RISK
+    return Verdict.POSSIBLY_AT_RISK

@@ -1,0 +1,1 @@
+"""One module for each command: its help, and what it does."""

@@ -1,0 +1,32 @@
+"""The services with fewer healthy instances than they need, and why.
+
+A service is PossiblyAtRisk where instances that did not answer could still
+make up the number. The exit code is 0 where none is at risk, 1 where one
+possibly is, 2 where one certainly is, and 3 where nothing can be said.
+
+Usage:
+  cpx-monitor at-risk [options]
+
+Examples:
+  cpx-monitor at-risk --url=http://localhost:8080
+  cpx-monitor at-risk --threshold=3 --max-memory=80
+
+Options:
+      --threshold=<n>        how many healthy instances a service needs
+                             (default: 2)
+  -o, --output=<format>      table or json (default: table)
+"""
+
+from cpx_monitor.app.use_cases import at_risk
+from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.options import Arguments, Option, whole_number
+from cpx_monitor.entrypoints.reporting import report_once
+
+THRESHOLD = Option("--threshold", whole_number(1, 1_000_000), "2")
+
+
+def run(arguments: Arguments, console: Console) -> int:
+    threshold = arguments.value(THRESHOLD)
+    return report_once(
+        arguments, console, lambda snapshot, policy: at_risk(snapshot, policy, threshold)
+    )

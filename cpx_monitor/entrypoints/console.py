@@ -1,0 +1,95 @@
+"""The streams and the environment that a command talks to, as one argument of its own."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from cpx_monitor.adapters.presenters.text import printable
+
+
+class OutputClosed(Exception):
+    """Whoever read our output has gone; there is nobody left to write for."""
+
+
+class OutputFailed(Exception):
+    """Our output cannot be written: the disk is full, say. The message says why."""
+
+
+@dataclass(frozen=True)
+class Console:
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+
+    @classmethod
+    def of_process(cls) -> "Console":
+        if sys.platform == "win32":
+            from colorama import just_fix_windows_console
+
+            just_fix_windows_console()
+        return cls(_usable(sys.stdout), _usable(sys.stderr), os.environ)
+
+    def write(self, text: str) -> None:
+        """Put data on stdout, in one write.
+
+        Raises:
+            OutputClosed: nobody reads it any more.
+            OutputFailed: it cannot be written.
+        """
+        try:
+            self.stdout.write(text)
+            self.stdout.flush()
+        except BrokenPipeError:
+            _discard(self.stdout)
+            raise OutputClosed from None
+        except OSError as error:
+            _discard(self.stdout)
+            raise OutputFailed(f"cannot write the output: {error.strerror}") from None
+
+    def tell(self, line: str) -> None:
+        """Put a line for people on stderr; one that cannot be written is nobody's loss."""
+        try:
+            self.stderr.write(printable(line) + "\n")
+            self.stderr.flush()
+        except OSError:
+            _discard(self.stderr)
+
+    def warn(self, line: str) -> None:
+        self.tell(f"warning: {line}")
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        self.tell(f"error: {message}")
+        if hint:
+            self.tell(f"hint:  {hint}")
+
+    def wants_color(self, when: str) -> bool:
+        """Whether stdout is to be coloured; ``when`` is auto, always or never."""
+        if when != "auto":
+            return when == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return True
+        return self.environ.get("TERM") != "dumb" and self.stdout.isatty()
+
+
+def _usable(stream: TextIO | None) -> TextIO:
+    """The stream, made to escape what its encoding lacks; nowhere, where the process has none.
+
+    Opened again to have a buffer of its own: with PYTHONUNBUFFERED Python's has none, and takes a
+    write that a closing pipe cuts short for a whole one.
+    """
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")
+    return open(
+        stream.fileno(), "w", encoding=stream.encoding, errors="backslashreplace", closefd=False
+    )
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is left in the stream's buffer nowhere, or Python complains of it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

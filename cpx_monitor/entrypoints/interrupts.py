@@ -1,0 +1,45 @@
+"""Ctrl-c and SIGTERM as an exception in the main greenlet, wherever it waits."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(BaseException):
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within it the first signal raises ``Interrupted``; a second one ends the process at once.
+
+    A KeyboardInterrupt would surface in whichever greenlet runs, and gevent would print it.
+    """
+    watched = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, _on_signal) for number in watched}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    if "gevent" in sys.modules:
+        from gevent import get_hub, getcurrent
+
+        hub = get_hub()
+        main = hub.parent
+        if main is not None and getcurrent() is not main:
+            hub.loop.run_callback(main.throw, Interrupted(number))
+            return
+    raise Interrupted(number)

@@ -1,0 +1,88 @@
+"""The installed commands and the simulator, as processes of their own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from scripted_server import ScriptedServer
+
+BIN = Path(sys.executable).parent
+OURS = re.compile(r"CPX_|NO_COLOR|FORCE_COLOR|.*_proxy$", re.IGNORECASE)
+PROCESS_LIMIT_S = 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible_children():
+    """Where the tests were started in the background, children would inherit an ignored SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """This process's environment without what would change what the commands do."""
+    kept = {name: value for name, value in os.environ.items() if not OURS.match(name)}
+    return {**kept, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(tmp_path), "TERM": "xterm"}
+
+
+@pytest.fixture
+def processes():
+    with ExitStack() as stack:
+
+        def start(*words, **options):
+            process = stack.enter_context(subprocess.Popen(words, **options))
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def simulator(processes, environ):
+    """Starts a simulator on a free port: ``simulator("--seed=7")`` is its URL."""
+
+    def start(*options):
+        process = processes(
+            BIN / "cpx-server", "0", *options, env=environ, stdout=subprocess.PIPE, text=True
+        )
+        first_line = process.stdout.readline()
+        assert first_line.startswith("listening on http://localhost:")
+        return first_line.removeprefix("listening on ").strip()
+
+    return start
+
+
+@pytest.fixture
+def monitor(environ):
+    """Runs cpx-monitor to its end: ``monitor("list", url=…)``."""
+
+    def run(*words, url=None, **extra_environ):
+        env = {**environ, **({"CPX_URL": url} if url else {}), **extra_environ}
+        return subprocess.run(
+            [BIN / "cpx-monitor", *words],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=PROCESS_LIMIT_S,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def serve():
+    """Starts a server that answers by a script: ``serve({"/servers": …})``."""
+    with ExitStack() as stack:
+        yield lambda script, **how: stack.enter_context(ScriptedServer(script, **how))
+
+
+@pytest.fixture
+def closed_port_url(serve):
+    """A URL at which nobody listens (any more)."""
+    with ScriptedServer({}) as server:
+        return server.url

@@ -1,0 +1,130 @@
+"""What every Fleet promises, whatever is behind it."""
+
+import gevent
+import pytest
+from scripted_server import answer, in_turn, instance_answer, raw
+
+from cpx_monitor.adapters.clock import SystemClock
+from cpx_monitor.adapters.cpx_http import CpxHttpFleet
+from cpx_monitor.adapters.cpx_url import parse_url
+from cpx_monitor.adapters.memory import InMemoryFleet
+from cpx_monitor.adapters.via_requests import RequestsTransport
+from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.domain.fleet import Instance, Unknown, address_order
+
+
+def http_fleet(url):
+    return CpxHttpFleet(
+        parse_url(url),
+        RequestsTransport(url, 4),
+        SystemClock(gevent.sleep),
+        timeout_s=5,
+        deadline_s=30,
+        concurrency=4,
+        tell=lambda line: None,
+    )
+
+
+class InMemory:
+    """Makes an InMemoryFleet of rounds; a round is a list of instances, or None for no list."""
+
+    def fleet(self, *rounds):
+        down = FleetUnavailable("cannot be listed", Trouble.UNREACHABLE)
+        return InMemoryFleet([down if each is None else each for each in rounds], SystemClock())
+
+
+class OverHttp:
+    """Makes a server that behaves as the rounds have it, and a CpxHttpFleet that asks it."""
+
+    def __init__(self, serve):
+        self.serve = serve
+
+    def fleet(self, *rounds):
+        listings = [
+            answer(503, b"") if each is None else answer(200, [seen.ip for seen in each])
+            for each in rounds
+        ]
+        answers = {}
+        for each in rounds:
+            for seen in each or ():
+                answers.setdefault(f"/{seen.ip}", []).append(self.answer_of(seen))
+        script = {path: in_turn(*turns) for path, turns in answers.items()}
+        return http_fleet(self.serve({"/servers": in_turn(*listings), **script}).url)
+
+    @staticmethod
+    def answer_of(seen):
+        if isinstance(seen, Unknown):
+            return raw(b"")
+        return instance_answer(seen.service, f"{seen.cpu_percent}%", f"{seen.memory_percent}%")
+
+
+@pytest.fixture(params=["in memory", "over http"])
+def make(request, serve):
+    return InMemory() if request.param == "in memory" else OverHttp(serve)
+
+
+def healthy(last, cpu=10):
+    return Instance(f"10.58.1.{last}", "AuthService", cpu, 20)
+
+
+def silent(last):
+    return Unknown(f"10.58.1.{last}", "does not answer")
+
+
+class TestASnapshot:
+    def test_holds_every_listed_address_once_in_address_order(self, make):
+        seen = make.fleet([healthy(10), healthy(9), healthy(10), healthy(100)]).snapshot()
+
+        assert seen.observations == (healthy(9), healthy(10), healthy(100))
+
+    def test_holds_a_silent_instance_with_a_reason_beside_those_that_answered(self, make):
+        first, second = make.fleet([silent(1), healthy(2)]).snapshot().observations
+
+        assert isinstance(first, Unknown)
+        assert first.reason
+        assert second == healthy(2)
+
+    def test_of_an_empty_list_is_empty(self, make):
+        assert make.fleet([]).snapshot().observations == ()
+
+    def test_says_where_when_and_how_long_it_looked(self, make):
+        seen = make.fleet([healthy(1)]).snapshot()
+
+        assert seen.source
+        assert seen.observed_at.utcoffset().total_seconds() == 0
+        assert seen.took_s >= 0
+
+    def test_is_taken_anew_each_time(self, make):
+        fleet = make.fleet([healthy(1, cpu=1), healthy(2)], [healthy(1, cpu=2), healthy(3)])
+
+        assert fleet.snapshot().observations == (healthy(1, cpu=1), healthy(2))
+        assert fleet.snapshot().observations == (healthy(1, cpu=2), healthy(3))
+
+    def test_cannot_be_taken_where_the_list_cannot_be_had_but_the_next_one_can(self, make):
+        fleet = make.fleet([healthy(1)], None, [healthy(1)])
+
+        assert fleet.snapshot().observations == (healthy(1),)
+        with pytest.raises(FleetUnavailable) as caught:
+            fleet.snapshot()
+        assert str(caught.value)
+        assert fleet.snapshot().observations == (healthy(1),)
+
+
+@pytest.mark.parametrize("behaviour", ["reference", "fleet"])
+def test_a_fleet_behind_the_simulator_answers_whole(simulator, behaviour):
+    seen = http_fleet(simulator(f"--behaviour={behaviour}", "--instances=300")).snapshot()
+
+    addresses = [instance.ip for instance in seen.answered]
+    assert len(set(addresses)) == 300
+    assert addresses == sorted(addresses, key=address_order)
+
+
+def test_a_kept_connection_that_the_server_has_closed_costs_no_instance_its_answer(serve):
+    script = {f"/10.58.1.{n}": instance_answer() for n in (1, 2, 3)}
+    listing = answer(200, [path[1:] for path in script])
+    server = serve({"/servers": listing, **script}, drops_kept=True)
+    fleet = http_fleet(server.url)
+
+    for _ in range(3):
+        assert len(fleet.snapshot().answered) == 3
+    assert set(server.asked.values()) == {3}

@@ -1,0 +1,155 @@
+"""``track`` as a process: its stream, its end, and a terminal that it leaves as it was."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import termios
+from collections import Counter
+
+import pytest
+from conftest import BIN
+from scripted_server import answer, in_turn, instance_answer, late, raw
+
+ENOUGH_S = 20
+
+
+@pytest.fixture
+def track(processes, environ):
+    def start(url, *words, **options):
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        return processes(
+            BIN / "cpx-monitor", "track", *words, env={**environ, "CPX_URL": url}, **streams
+        )
+
+    return start
+
+
+def round_of(line):
+    return int(line.split()[1])
+
+
+class TestPiped:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_stopped_after_three_rounds_it_printed_just_those_and_ends_with_0(
+        self, simulator, track, number
+    ):
+        tracking = track(simulator("--seed=7"), "MLService", "--every=1")
+        lines = [tracking.stdout.readline() for _ in range(2 + 3 * 15)]
+        tracking.send_signal(number)
+        rest, errors = tracking.communicate(timeout=ENOUGH_S)
+
+        assert (rest, errors, tracking.returncode) == ("", "", 0)
+        assert lines[0].split() == ["Time", "Round", "IP", "Service", "Status", "CPU", "Memory"]
+        assert Counter(map(round_of, lines[2:])) == {1: 15, 2: 15, 3: 15}
+        assert all(line.endswith("\n") and "\x1b" not in line for line in lines)
+
+    def test_jsonl_is_a_sample_a_line(self, simulator, track):
+        tracking = track(simulator("--seed=7"), "MLService", "--every=0.2", "-o", "jsonl")
+        samples = [json.loads(tracking.stdout.readline()) for _ in range(30)]
+
+        assert list(samples[0]) == [
+            *("round", "observed_at", "ip", "service"),
+            *("status", "cpu_percent", "memory_percent", "reason"),
+        ]
+        assert Counter(sample["round"] for sample in samples) == {1: 15, 2: 15}
+        assert len({sample["ip"] for sample in samples}) == 15
+
+    def test_a_closed_pipe_ends_it_quietly(self, simulator, track):
+        tracking = track(simulator("--seed=7"), "MLService", "--every=0.1")
+        tracking.stdout.readline()
+        tracking.stdout.close()
+
+        assert tracking.wait(ENOUGH_S) == 0
+        assert tracking.stderr.read() == ""
+
+    def test_instances_that_join_or_leave_show(self, serve, track):
+        lists = [["10.58.1.1", "10.58.1.2"], ["10.58.1.2", "10.58.1.3"]]
+        script = {f"/10.58.1.{last}": instance_answer() for last in (1, 2, 3)}
+        server = serve({"/servers": in_turn(*(answer(200, each) for each in lists)), **script})
+
+        tracking = track(server.url, "AuthService", "--every=0.1")
+        lines = [tracking.stdout.readline().split() for _ in range(6)][2:]
+
+        assert [(line[1], line[2]) for line in lines] == [
+            ("1", "10.58.1.1"),
+            ("1", "10.58.1.2"),
+            ("2", "10.58.1.2"),
+            ("2", "10.58.1.3"),
+        ]
+
+    def test_a_round_that_fails_is_shown_and_the_next_goes_on(self, serve, track):
+        lists = in_turn(answer(200, ["10.58.1.1"]), raw(b""), answer(200, ["10.58.1.1"]))
+        server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+
+        tracking = track(server.url, "AuthService", "--every=0.1", "-o", "jsonl")
+        first, failed, after = (json.loads(tracking.stdout.readline()) for _ in range(3))
+        tracking.send_signal(signal.SIGINT)
+
+        reason = f"cannot reach CPX at {server.url}: the connection was closed without an answer"
+        assert (first["status"], failed["status"], after["status"]) == (
+            "Healthy",
+            "Unknown",
+            "Healthy",
+        )
+        assert failed["reason"] == reason
+        assert f"warning: round 2 failed: {reason}\n" in tracking.communicate(timeout=ENOUGH_S)[1]
+
+    def test_a_service_that_is_gone_is_told_on_stderr(self, serve, track):
+        fates = in_turn(instance_answer(), instance_answer(service="MLService"))
+        server = serve({"/servers": answer(200, ["10.58.1.1"]), "/10.58.1.1": fates})
+
+        tracking = track(server.url, "AuthService", "--every=0.1")
+
+        assert tracking.stderr.readline() == (
+            "warning: round 2: no instance of AuthService is listed\n"
+        )
+
+    def test_rounds_left_out_by_a_slow_one_are_told(self, serve, track):
+        slow = late(instance_answer(), 0.5)
+        server = serve({"/servers": answer(200, ["10.58.1.1"]), "/10.58.1.1": slow})
+
+        tracking = track(server.url, "AuthService", "--every=0.2")
+
+        assert tracking.stderr.readline().endswith("before round 2 were late and left out\n")
+
+
+class TestOnATerminal:
+    def output_until(self, terminal, ending):
+        seen = b""
+        while ending not in seen:
+            assert select.select([terminal], [], [], ENOUGH_S)[0], seen
+            try:
+                seen += os.read(terminal, 65_536)
+            except OSError:  # the other side is closed
+                break
+        return seen
+
+    def test_it_has_colour_a_line_for_each_round_and_leaves_the_terminal_as_it_was(
+        self, simulator, track
+    ):
+        terminal, inner = pty.openpty()
+        before = termios.tcgetattr(terminal)
+        tracking = track(
+            simulator("--seed=7"),
+            "MLService",
+            "--every=0.3",
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+        )
+        os.close(inner)
+        seen = self.output_until(terminal, b"round 3: ")
+        tracking.send_signal(signal.SIGINT)
+
+        assert tracking.wait(ENOUGH_S) == 0
+        seen += self.output_until(terminal, b"never to come")
+        assert b"\x1b[32mHealthy\x1b[0m" in seen
+        assert seen.count(b"MLService round ") == 3
+        assert b"Traceback" not in seen
+        assert b"KeyboardInterrupt" not in seen
+        assert termios.tcgetattr(terminal) == before
+        assert b"\x1b[?25l" not in seen, "the cursor is never hidden"
+        os.close(terminal)

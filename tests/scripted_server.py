@@ -1,0 +1,136 @@
+"""A server that answers each path as a test has it: what the simulator would never send."""
+
+import json
+import socket
+import threading
+from collections import Counter
+from contextlib import suppress
+
+
+def answer(status, body, *headers):
+    """A whole answer, with its length."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(content)}", *headers]
+    return raw("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+
+
+def instance_answer(service="AuthService", cpu="10%", memory="20%"):
+    return answer(200, {"service": service, "cpu": cpu, "memory": memory})
+
+
+def raw(content):
+    """These bytes, whatever they are; then the connection is closed."""
+    return lambda connection, stopped: connection.sendall(content)
+
+
+def never(connection, stopped):
+    """No answer until the test is over."""
+    stopped.wait()
+
+
+def dripping(content, every_s=0.05):
+    """A byte at a time, without end."""
+
+    def drip(connection, stopped):
+        connection.sendall(content)
+        while not stopped.wait(every_s):
+            connection.sendall(b" ")
+
+    return drip
+
+
+def late(behaviour, seconds):
+    """The same, only later."""
+
+    def wait(connection, stopped):
+        stopped.wait(seconds)
+        behaviour(connection, stopped)
+
+    return wait
+
+
+def in_turn(*behaviours):
+    """One behaviour for each request, the last one again and again."""
+    waiting = list(behaviours)
+
+    def behave(connection, stopped):
+        current = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        current(connection, stopped)
+
+    return behave
+
+
+class ScriptedServer:
+    """One request a connection, each on a thread.
+
+    With ``drops_kept`` it lets clients keep their connections, but answers only the first request
+    on each: the next one finds the connection closed, as after a time-out of the server's.
+
+    ``asked`` counts the requests by path, ``heads`` keeps them, ``most_at_once`` is how many were
+    being answered at the same time.
+    """
+
+    def __init__(self, script, *, drops_kept=False):
+        self.script = script
+        self.drops_kept = drops_kept
+        self.asked = Counter()
+        self.heads = []
+        self.most_at_once = 0
+        self._under_way = 0
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self._stopped.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
+
+    def _serve(self, connection):
+        with connection, suppress(OSError):
+            if head := self._head(connection):
+                self._answer(connection, head)
+                if self.drops_kept:
+                    self._head(connection)
+
+    @staticmethod
+    def _head(connection):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            received = connection.recv(65_536)
+            if not received:
+                return ""
+            head += received
+        return head.decode("latin-1")
+
+    def _answer(self, connection, head):
+        path = head.split(" ")[1]
+        with self._changed:
+            self.heads.append(head)
+            self.asked[path] += 1
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+            self._changed.notify_all()
+        try:
+            self.script.get(path, answer(400, {"error": "Invalid IP"}))(connection, self._stopped)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+
+    def wait_for(self, path):
+        """Until somebody has asked for it."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.asked[path], timeout=30)

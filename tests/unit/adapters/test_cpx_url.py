@@ -1,0 +1,46 @@
+import pytest
+
+from cpx_monitor.adapters.cpx_url import parse_url
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("localhost:9000", "http://localhost:9000"),
+        ("cpx.internal", "http://cpx.internal"),
+        ("https://cpx.internal/api/v1/", "https://cpx.internal/api/v1"),
+        ("http://[::1]:8080/", "http://[::1]:8080"),
+        ("HTTP://localhost", "http://localhost"),
+    ],
+)
+def test_a_url_is_made_whole(text, address):
+    assert parse_url(text).address == address
+
+
+def test_credentials_are_for_fetching_and_never_for_showing():
+    url = parse_url("https://ann:s3cret@cpx.internal:8443/api")
+
+    assert url.address == "https://ann:s3cret@cpx.internal:8443/api"
+    assert url.shown == "https://cpx.internal:8443/api"
+    assert "s3cret" not in repr(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("ftp://localhost", "ftp:// is neither http:// nor https://"),
+        ("http://", "it names no host"),
+        ("", "it names no host"),
+        ("http://:8080", "it names no host"),
+        ("localhost:99999", "the port is not a number from 0 to 65535"),
+        ("localhost:http", "the port is not a number from 0 to 65535"),
+        ("http://localhost/?a=1", "a query or fragment has no place in it"),
+        ("http://local host", "it has a space or a control character in it"),
+        ("http://localhost/\x1b[2J", "it has a space or a control character in it"),
+        ("http://[::1", "it is not a URL"),
+    ],
+)
+def test_what_is_no_url_is_refused_with_a_reason(text, complaint):
+    with pytest.raises(ValueError, match=complaint.replace("(", r"\(")):
+        parse_url(text)

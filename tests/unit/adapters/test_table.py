@@ -1,0 +1,173 @@
+from dataclasses import replace
+
+import pytest
+from support import NOON, instance, snapshot, unknown
+
+from cpx_monitor.adapters.presenters import table
+from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
+from cpx_monitor.domain.health import HealthPolicy
+
+POLICY = HealthPolicy()
+RED, GREEN, YELLOW, RESET = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
+
+
+def listed(*observations, color=False, rejected=()):
+    return table.render_table(
+        list_instances(snapshot(*observations, rejected=rejected), POLICY), color
+    )
+
+
+def tracked(number, *observations, **changes):
+    shown = TrackRound(
+        round=number,
+        observed_at=NOON,
+        took_seconds=0.05,
+        service="AuthService",
+        items=tuple(row_of(seen, POLICY) for seen in observations),
+        coverage=Coverage(150, 149, 1, 0),
+        missed=0,
+        failure=None,
+    )
+    return replace(shown, **changes)
+
+
+def test_the_list_looks_as_the_brief_has_it():
+    assert listed(
+        instance(1, "PermissionsService", 28, 32),
+        instance(4, "StorageService", 95, 85),
+        unknown(9),
+    ) == (
+        "IP         Service             Status        CPU  Memory\n"
+        "--------------------------------------------------------\n"
+        "10.58.1.1  PermissionsService  Healthy        28%    32%\n"
+        "10.58.1.4  StorageService      Unhealthy      95%    85%\n"
+        "10.58.1.9  -                   Unknown          -      -  timed out after 5 s\n"
+    )
+
+
+def test_an_empty_list_is_its_headers():
+    assert listed() == (
+        "IP  Service  Status        CPU  Memory\n"
+        "--------------------------------------\n"
+    )  # fmt: skip
+
+
+def test_fractions_are_shown_as_they_came():
+    assert listed(instance(1, cpu=90.04, memory=100)).splitlines()[-1].split()[-2:] == [
+        "90.04%",
+        "100%",
+    ]
+
+
+def test_status_is_a_word_and_where_asked_a_colour():
+    text = listed(instance(1), instance(2, cpu=99), unknown(3), color=True)
+
+    assert f"{GREEN}Healthy{RESET} " in text
+    assert f"{RED}Unhealthy{RESET} " in text
+    assert f"{YELLOW}Unknown{RESET} " in text
+
+
+def test_colour_changes_no_column():
+    fleet = [instance(1), instance(2, cpu=99), unknown(3)]
+    colored = listed(*fleet, color=True)
+    for code in (RED, GREEN, YELLOW, RESET):
+        colored = colored.replace(code, "")
+
+    assert colored == listed(*fleet)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b[2J\x1b[31mEvil", r"\x1b[2J\x1b[31mEvil"),
+        ("a\nb\tc\rd", r"a\nb\tc\rd"),
+        ("\u202eelif", r"\u202eelif"),
+        ("\ud800", r"\ud800"),
+        ("a\u2028b", r"a\u2028b"),
+    ],
+)
+def test_a_service_name_reaches_no_terminal_raw(name, shown):
+    assert shown in listed(instance(1, name))
+    assert name not in listed(instance(1, name))
+
+
+def test_wide_characters_take_two_columns():
+    lines = listed(instance(1, "認証サービス"), instance(2, "AuthService1")).splitlines()
+
+    assert lines[2].index("Healthy") == lines[3].index("Healthy") - 6
+
+
+def test_averages_are_means_to_one_decimal():
+    seen = snapshot(
+        instance(1, cpu=10, memory=1), instance(2, cpu=15, memory=95), unknown(3, "StorageService")
+    )
+
+    assert table.render_table(averages(seen, POLICY), False) == (
+        "Service         Instances  Healthy    CPU  Memory\n"
+        "-------------------------------------------------\n"
+        "AuthService             2      1/2  12.5%   48.0%\n"
+        "StorageService          1      0/1      -       -\n"
+    )
+
+
+def test_services_at_risk_are_listed_with_their_verdict_and_reason():
+    seen = snapshot(instance(1), instance(4, "StorageService", 95, 85))
+
+    assert table.render_table(at_risk(seen, POLICY, 2), False) == (
+        "Service         Healthy  Verdict  Reason\n"
+        "-----------------------------------------------------------------------------\n"
+        "StorageService      0/1  AtRisk   no healthy instance; unhealthy: 10.58.1.4 (CPU 95%)\n"
+        "AuthService         1/1  AtRisk   only 1 instance\n"
+    ).replace("-" * 77, "-" * 85)
+
+
+def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once():
+    assert table.track_round(tracked(1, instance(1), unknown(2, "AuthService")), False) == (
+        "Time                  Round  IP               Service      Status        CPU  Memory\n"
+        "------------------------------------------------------------------------------------\n"
+        "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%    20%\n"
+        "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -      -"
+        "  timed out after 5 s\n"
+    )
+    assert table.track_round(tracked(2, instance(1, cpu=100)), False) == (
+        "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%    20%\n"
+    )
+
+
+def test_the_footer_counts_every_status():
+    report = list_instances(snapshot(instance(1), instance(2, cpu=99), unknown(3)), POLICY)
+
+    assert table.footer(report) == "3 instances, 1 healthy, 1 unhealthy, 1 unknown in 0.05 s"
+
+
+def test_the_footer_of_the_other_reports_tells_the_coverage():
+    report = averages(snapshot(instance(1)), POLICY)
+
+    assert table.footer(report) == "1 instance: 1 answered, 0 unknown in 0.05 s"
+
+
+def test_the_footer_of_a_round_tells_the_service_s_health():
+    shown = tracked(3, instance(1), instance(2, cpu=99))
+
+    assert table.round_footer(shown) == (
+        "AuthService round 3: 1/2 healthy, 1 of 150 listed unknown in 0.05 s"
+    )
+
+
+def test_a_few_rejected_entries_are_named_and_the_rest_counted():
+    assert table.rejected_warning(["'a'"]) == "1 listed entry is no address and left out: 'a'"
+    assert table.rejected_warning([str(n) for n in range(7)]) == (
+        "7 listed entries are no addresses and left out: 0, 1, 2, 3, 4 and 2 more"
+    )
+
+
+def test_that_nothing_is_at_risk_is_not_said_without_the_unknown():
+    fine = [instance(1), instance(2)]
+
+    assert table.no_risk_sentence(at_risk(snapshot(*fine), POLICY, 2)) == (
+        "no service is at risk: the one service has 2 healthy instances or more"
+    )
+    assert table.no_risk_sentence(at_risk(snapshot(*fine, unknown(3)), POLICY, 2)) == (
+        "no service is at risk: the one service has 2 healthy instances or more; 1 unknown"
+    )

@@ -1,0 +1,166 @@
+from itertools import islice
+
+import pytest
+from support import SimulatedClock, instance, snapshot, unknown
+
+from cpx_monitor.adapters.memory import InMemoryFleet
+from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.app.tracking import NoSuchService, track
+from cpx_monitor.domain.fleet import Unknown
+from cpx_monitor.domain.health import HealthPolicy, Status
+
+DOWN = FleetUnavailable("cannot reach CPX at test: connection refused", Trouble.UNREACHABLE)
+
+
+def rounds_of(*rounds, count, service="AuthService", clock=None, every_s=5.0):
+    clock = clock or SimulatedClock()
+    fleet = InMemoryFleet(rounds, clock)
+    return list(islice(track(fleet, clock, service, HealthPolicy(), every_s), count))
+
+
+def rows(shown):
+    return [(row.ip, row.status, row.reason) for row in shown.items]
+
+
+class SlowFleet:
+    """Each snapshot takes the next of the given times."""
+
+    def __init__(self, clock, *took_s):
+        self.clock = clock
+        self.took_s = list(took_s)
+
+    def snapshot(self):
+        self.clock.pass_s(self.took_s.pop(0))
+        return snapshot(instance(1))
+
+
+def starts_of(*took_s, every_s):
+    """When each round started, and how many before it were missed."""
+    clock = SimulatedClock()
+    tracked = track(SlowFleet(clock, *took_s), clock, "AuthService", HealthPolicy(), every_s)
+    starts, missed = [], []
+    for took, shown in zip(took_s, tracked, strict=False):
+        starts.append(round(clock.passed_s - took, 6))
+        missed.append(shown.missed)
+    return starts, missed
+
+
+class TestARound:
+    def test_shows_the_service_s_instances_and_nobody_else_s(self):
+        (first,) = rounds_of([instance(1), instance(2, "MLService"), instance(3)], count=1)
+
+        assert [row.ip for row in first.items] == ["10.58.1.1", "10.58.1.3"]
+        assert (first.round, first.service, first.failure) == (1, "AuthService", None)
+
+    def test_shows_instances_that_joined_and_no_longer_those_that_left(self):
+        first, second = rounds_of([instance(1), instance(2)], [instance(2), instance(3)], count=2)
+
+        assert [row.ip for row in first.items] == ["10.58.1.1", "10.58.1.2"]
+        assert [row.ip for row in second.items] == ["10.58.1.2", "10.58.1.3"]
+
+    def test_keeps_a_silent_instance_with_the_service_it_last_had(self):
+        _, second = rounds_of([instance(1), instance(2)], [instance(1), unknown(2)], count=2)
+
+        assert rows(second) == [
+            ("10.58.1.1", Status.HEALTHY, None),
+            ("10.58.1.2", Status.UNKNOWN, "timed out after 5 s"),
+        ]
+        assert {row.service for row in second.items} == {"AuthService"}
+
+    def test_remembers_a_silent_instance_for_as_long_as_it_is_silent(self):
+        *_, fourth = rounds_of([instance(1), instance(2)], [instance(1), unknown(2)], count=4)
+
+        assert [row.ip for row in fourth.items] == ["10.58.1.1", "10.58.1.2"]
+
+    def test_drops_an_instance_that_now_says_it_is_another_service_s(self):
+        _, second = rounds_of(
+            [instance(1), instance(2)], [instance(1), instance(2, "MLService")], count=2
+        )
+
+        assert [row.ip for row in second.items] == ["10.58.1.1"]
+
+    def test_has_no_rows_once_no_instance_is_left(self):
+        _, second = rounds_of([instance(1)], [instance(2, "MLService")], count=2)
+
+        assert (second.items, second.failure) == ((), None)
+
+    def test_in_which_nobody_answers_shows_every_member_as_unknown(self):
+        _, second = rounds_of([instance(1)], [unknown(1)], count=2)
+
+        assert rows(second) == [("10.58.1.1", Status.UNKNOWN, "timed out after 5 s")]
+
+
+class TestARoundThatFails:
+    def test_shows_the_members_last_known_as_unknown_and_the_next_one_goes_on(self):
+        _, failed, after = rounds_of([instance(1)], DOWN, [instance(1)], count=3)
+
+        assert failed.failure == str(DOWN)
+        assert failed.coverage is None
+        assert rows(failed) == [("10.58.1.1", Status.UNKNOWN, str(DOWN))]
+        assert rows(after) == [("10.58.1.1", Status.HEALTHY, None)]
+
+    def test_does_not_forget_what_silent_instances_were(self):
+        *_, last = rounds_of([instance(1), instance(2)], DOWN, [instance(1), unknown(2)], count=3)
+
+        assert [row.ip for row in last.items] == ["10.58.1.1", "10.58.1.2"]
+
+    def test_because_the_list_is_empty_is_not_taken_for_everybody_s_leaving(self):
+        _, failed = rounds_of([instance(1)], [], count=2)
+
+        assert failed.failure == "memory lists no servers"
+        assert rows(failed) == [("10.58.1.1", Status.UNKNOWN, "memory lists no servers")]
+
+
+class TestTheFirstRound:
+    def test_that_cannot_list_servers_ends_it(self):
+        with pytest.raises(FleetUnavailable, match="connection refused"):
+            rounds_of(DOWN, count=1)
+
+    @pytest.mark.parametrize("observations", [[], [Unknown("10.58.1.1", "answered 500")]])
+    def test_that_finds_nothing_usable_ends_it(self, observations):
+        with pytest.raises(FleetUnavailable):
+            rounds_of(observations, count=1)
+
+    def test_without_the_service_ends_it_with_the_names_there_are(self):
+        with pytest.raises(NoSuchService) as caught:
+            rounds_of([instance(1, "B"), instance(2, "A"), unknown(3)], count=1, service="C")
+
+        assert (caught.value.known, caught.value.unattributed) == (("A", "B"), 1)
+
+    def test_finds_the_service_in_any_case(self):
+        (first,) = rounds_of([instance(1)], count=1, service="authservice")
+
+        assert first.service == "AuthService"
+
+    def test_takes_the_exact_name_where_two_differ_only_in_case(self):
+        fleet = [instance(1, "auth"), instance(2, "Auth")]
+
+        (first,) = rounds_of(fleet, count=1, service="Auth")
+        assert [row.ip for row in first.items] == ["10.58.1.2"]
+        with pytest.raises(NoSuchService):
+            rounds_of(fleet, count=1, service="AUTH")
+
+
+class TestRounds:
+    def test_start_at_whole_multiples_of_the_interval_however_long_they_take(self):
+        starts, missed = starts_of(0.3, 4.9, 0.0, 2.5, 0.1, every_s=5)
+
+        assert starts == [0, 5, 10, 15, 20]
+        assert missed == [0, 0, 0, 0, 0]
+
+    def test_that_come_due_during_a_slow_one_are_left_out_and_counted(self):
+        starts, missed = starts_of(0.1, 12.0, 0.1, 0.1, every_s=5)
+
+        assert starts == [0, 5, 20, 25]
+        assert missed == [0, 0, 2, 0]
+
+    def test_begin_at_once_where_the_one_before_took_exactly_the_interval(self):
+        starts, missed = starts_of(5.0, 0.1, every_s=5)
+
+        assert starts == [0, 5]
+        assert missed == [0, 0]
+
+    def test_are_numbered_without_gaps(self):
+        shown = rounds_of([instance(1)], count=3)
+
+        assert [each.round for each in shown] == [1, 2, 3]

@@ -1,0 +1,107 @@
+import io
+import json
+
+import pytest
+
+from cpx_monitor import __version__
+from cpx_monitor.entrypoints.cli import COMMANDS, run, usage_of
+from cpx_monitor.entrypoints.console import Console
+
+
+def call(*words, **environ):
+    console = Console(io.StringIO(), io.StringIO(), environ)
+    code = run(words, console)
+    return code, console.stdout.getvalue(), console.stderr.getvalue()
+
+
+def test_without_a_command_it_names_the_commands():
+    assert call() == (
+        3,
+        "",
+        "error: no command is given\n"
+        "hint:  one of list, averages, at-risk, track; see `cpx-monitor --help`\n",
+    )
+
+
+def test_an_unknown_command_is_met_with_the_nearest():
+    assert call("trak") == (3, "", "error: unknown command 'trak'\nhint:  did you mean track?\n")
+
+
+def test_options_follow_the_command():
+    assert call("--url=x", "list")[2].endswith("hint:  options follow the command\n")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+def test_help_names_every_command(words):
+    code, out, err = call(*words)
+
+    assert (code, err) == (0, "")
+    assert all(f"  {command} " in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_its_usage_examples_and_options_within_80_columns(command):
+    code, out, err = call("help", command)
+
+    assert (code, err) == (0, "")
+    assert out == call(command, "--help")[1] == usage_of(command)
+    assert all(f"{heading}:\n" in out for heading in ("Usage", "Examples", "Options"))
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_version_is_told():
+    assert call("--version") == (0, f"cpx-monitor {__version__}\n", "")
+
+
+def test_the_demo_list_is_incomplete_and_says_so():
+    code, out, err = call("list", "--demo")
+
+    assert code == 1
+    assert "TimeService         Unknown          -      -  cpu is '161%'" in out
+    assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s\n"
+
+
+def test_json_is_one_document_and_stderr_tells_what_it_lacks():
+    code, out, err = call("list", "--demo", "-o", "json")
+
+    assert (code, json.loads(out)["source"]) == (1, "demo")
+    assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s\n"
+
+
+def test_at_risk_where_nothing_is_says_so_on_stderr_under_bare_headers():
+    code, out, err = call("at-risk", "--demo", "--max-cpu=100", "--max-memory=100", "--threshold=1")
+
+    assert code == 1
+    assert out == "Service  Healthy  Verdict  Reason\n---------------------------------\n"
+    assert err.startswith(
+        "no service is at risk: each of 5 services has 1 healthy instance or more"
+    )
+
+
+def test_track_refuses_json_with_a_hint_at_jsonl():
+    assert call("track", "AuthService", "--demo", "-o", "json") == (
+        3,
+        "",
+        "error: json is one document, and track does not end\nhint:  use -o jsonl\n",
+    )
+
+
+def test_track_of_an_unknown_service_suggests_the_nearest():
+    assert call("track", "AuthServce", "--demo") == (
+        3,
+        "",
+        "error: no service 'AuthServce' among 5 services\nhint:  did you mean AuthService?\n",
+    )
+
+
+def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback(mocker):
+    mocker.patch("cpx_monitor.entrypoints.reporting.fleet_and_clock", side_effect=KeyError("x"))
+
+    assert call("at-risk") == (
+        3,
+        "",
+        "error: a fault in cpx-monitor itself: KeyError: 'x'\n"
+        "hint:  CPX_TRACEBACK=1 shows where; please report it\n",
+    )
+    with pytest.raises(KeyError):
+        call("at-risk", CPX_TRACEBACK="1")
