@@ -13,10 +13,10 @@ ROUNDS = 3
 
 NEXT = """
 Where to go next:
-  {bin}/cpx-monitor --help                      every command
-  {bin}/cpx-monitor list --url=http://HOST:PORT  your own CPX
-  {bin}/cpx-server 8080                         a simulator to play with
-  README.md                                     choices, trade-offs, and what is to come
+  {bin}/cpx-monitor --help                        every command
+  {bin}/cpx-monitor list --url=http://HOST:PORT   your own CPX
+  {bin}/cpx-server 8080                           a simulator to play with
+  README.md                                       choices, trade-offs, what is to come
 """
 
 
@@ -35,8 +35,7 @@ def main() -> None:
             show(f"export CPX_URL={os.environ['CPX_URL']}")
             run("cpx-monitor list")
             run("cpx-monitor averages")
-            run("cpx-monitor at-risk --threshold 2")
-            run("cpx-monitor at-risk --threshold 2 --max-cpu 30")
+            run("cpx-monitor at-risk --threshold 2 --max-cpu 15")
             track("cpx-monitor track AuthService --every 1")
         finally:
             server.terminate()

@@ -60,7 +60,12 @@ def service_averages(report: ServiceAverages, color: bool) -> str:
 
 
 def services_at_risk(report: ServicesAtRisk, color: bool) -> str:
-    columns = [_SERVICE, Column("Healthy", number=True), Column("Verdict"), Column("Reason")]
+    columns = [
+        _SERVICE,
+        Column("Healthy", number=True),
+        Column("Verdict"),
+        Column("Reason", free=True),
+    ]
     rows = [
         (
             item.service,

@@ -41,13 +41,16 @@ def colored(text: str, status: Status | Verdict, color: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``gap`` is the space before it; ``number`` puts its cells, not its title, to the right."""
+    """``gap`` is the space before it. ``number`` puts it to the right, or with ``title_left`` only
+    its cells. A ``free`` one, which must be the last, is as wide as its title, whatever it holds.
+    """
 
     title: str
     number: bool = False
     min_width: int = 0
     gap: int = 2
     title_left: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def draw_table(
     widths = [
         max(
             [display_width(column.title), column.min_width]
-            + [display_width(row[index].text) for row in cells]
+            + [display_width(row[index].text) for row in cells if not column.free]
         )
         for index, column in enumerate(columns)
     ]

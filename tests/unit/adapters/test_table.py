@@ -116,10 +116,10 @@ def test_services_at_risk_are_listed_with_their_verdict_and_reason():
 
     assert table.render_table(at_risk(seen, POLICY, 2), False) == (
         "Service         Healthy  Verdict  Reason\n"
-        "-----------------------------------------------------------------------------\n"
+        "----------------------------------------\n"
         "StorageService      0/1  AtRisk   no healthy instance; unhealthy: 10.58.1.4 (CPU 95%)\n"
         "AuthService         1/1  AtRisk   only 1 instance\n"
-    ).replace("-" * 77, "-" * 85)
+    )
 
 
 def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once():
