@@ -31,6 +31,8 @@ def main() -> None:
         assert server.stdout
         try:
             print(first_line := server.stdout.readline(), end="")
+            if not first_line:
+                sys.exit("the demo stops here: the simulator did not start")
             os.environ["CPX_URL"] = first_line.removeprefix("listening on ").strip()
             show(f"export CPX_URL={os.environ['CPX_URL']}")
             run("cpx-monitor list")

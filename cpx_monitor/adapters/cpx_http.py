@@ -7,12 +7,13 @@ import gevent
 
 from cpx_monitor.adapters.cpx_url import CpxUrl
 from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_instance, parse_listing
-from cpx_monitor.adapters.transport import Transport, TransportError
+from cpx_monitor.adapters.transport import Response, TimedOut, Transport, TransportError
 from cpx_monitor.app.ports import Clock, FleetUnavailable, Trouble
 from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown
 
 MOST_LISTING_BYTES = 16 * 1024 * 1024
 MOST_INSTANCE_BYTES = 64 * 1024
+MOST_LOCATION_CHARACTERS = 200
 
 
 class CpxHttpFleet:
@@ -59,25 +60,28 @@ class CpxHttpFleet:
         return Snapshot(self._url.shown, observed_at, took_s, observations, listing.rejected)
 
     def _listing(self, ends_at_s: float) -> Listing:
+        where = self._url.shown
         try:
-            timeout_s = self._attempt_s(ends_at_s)
-            response = self._transport.get("/servers", timeout_s, MOST_LISTING_BYTES)
+            response = self._get("/servers", ends_at_s, MOST_LISTING_BYTES)
         except TransportError as error:
             raise FleetUnavailable(
-                f"cannot reach CPX at {self._url.shown}: {error}", Trouble.UNREACHABLE
+                f"cannot reach CPX at {where}: {error}", Trouble.UNREACHABLE
             ) from None
         if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise FleetUnavailable(
-                f"CPX at {self._url.shown} refuses us: it answered {response.status}",
-                Trouble.REFUSED,
+                f"CPX at {where} refuses us: it answered {response.status}", Trouble.REFUSED
+            )
+        if response.status >= 500 or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise FleetUnavailable(
+                f"CPX at {where} is not well: it answered {response.status}", Trouble.UNWELL
             )
         try:
             if response.status != HTTPStatus.OK:
-                raise BadAnswer(answered(response.status, response.headers.get("location")))
+                raise BadAnswer(status_reason(response))
             return parse_listing(response.body)
         except BadAnswer as error:
             raise FleetUnavailable(
-                f"no list of servers at {self._url.shown}/servers: {error}", Trouble.NOT_CPX
+                f"no list of servers at {where}/servers: {error}", Trouble.NOT_CPX
             ) from None
 
     def _observe_all(self, listing: Listing, ends_at_s: float) -> tuple[Observation, ...]:
@@ -98,22 +102,30 @@ class CpxHttpFleet:
         return tuple(observed[ip] for ip in listing.spelling_of)
 
     def _observe(self, ip: str, spelling: str, ends_at_s: float) -> Observation:
-        timeout_s = self._attempt_s(ends_at_s)
-        out_of_time = Unknown(ip, f"no answer within the deadline of {self._deadline_s:g} s")
-        if timeout_s <= 0:
-            return out_of_time
         try:
-            response = self._transport.get(f"/{spelling}", timeout_s, MOST_INSTANCE_BYTES)
+            response = self._get(f"/{spelling}", ends_at_s, MOST_INSTANCE_BYTES)
         except TransportError as error:
-            cut_short = timeout_s < self._timeout_s and self._attempt_s(ends_at_s) <= 0
-            return out_of_time if cut_short else Unknown(ip, str(error))
+            return Unknown(ip, str(error))
         if response.status != HTTPStatus.OK:
-            return Unknown(ip, answered(response.status, response.headers.get("location")))
+            return Unknown(ip, status_reason(response))
         return parse_instance(ip, response.body)
 
-    def _attempt_s(self, ends_at_s: float) -> float:
-        return min(self._timeout_s, ends_at_s - self._clock.monotonic_s())
+    def _get(self, path: str, ends_at_s: float, most_bytes: int) -> Response:
+        """One request within its own time and the deadline's, whichever is over first."""
+        left_s = ends_at_s - self._clock.monotonic_s()
+        too_late = TransportError(f"no answer within the deadline of {self._deadline_s:g} s")
+        if left_s <= 0:
+            raise too_late
+        try:
+            return self._transport.get(path, min(self._timeout_s, left_s), most_bytes)
+        except TimedOut:
+            if left_s < self._timeout_s:
+                raise too_late from None
+            raise TransportError(f"timed out after {self._timeout_s:g} s") from None
 
 
-def answered(status: int, location: str | None) -> str:
-    return f"answered {status}" + (f", go to {location}" if location else "")
+def status_reason(response: Response) -> str:
+    location = response.headers.get("location")
+    if location is None:
+        return f"answered {response.status}"
+    return f"answered {response.status}, go to {location[:MOST_LOCATION_CHARACTERS]}"

@@ -1,7 +1,10 @@
 """Where a CPX API is: what people type, made whole and checked."""
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,21 @@ def parse_url(text: str) -> CpxUrl:
         raise ValueError("the port is not a number from 0 to 65535") from None
     if not parts.hostname:
         raise ValueError("it names no host")
+    if not _is_host(parts.hostname):
+        raise ValueError("its host is neither a name nor an address")
     place = parts.netloc.rpartition("@")[2]
     path = parts.path.rstrip("/")
     return CpxUrl(
         address=f"{parts.scheme}://{parts.netloc}{path}",
         shown=f"{parts.scheme}://{place}{path}",
     )
+
+
+def _is_host(text: str) -> bool:
+    if ":" in text:
+        return True  # urlsplit has looked at what stands in brackets
+    try:
+        name = text if text.isascii() else text.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    return _HOST_NAME.fullmatch(name) is not None

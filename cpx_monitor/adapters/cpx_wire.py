@@ -109,10 +109,7 @@ def _quoted(value: Any) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, str):
         value = value[: MOST_QUOTED_CHARACTERS + 1]
-    try:
-        text = repr(value)
-    except ValueError:  # an integer with more digits than Python prints
-        return "a huge number"
+    text = repr(value)
     if len(text) <= MOST_QUOTED_CHARACTERS:
         return text
     return text[:MOST_QUOTED_CHARACTERS] + "…"

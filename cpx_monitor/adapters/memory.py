@@ -17,12 +17,10 @@ class InMemoryFleet:
         clock: Clock,
         *,
         source: str = "memory",
-        rejected: Sequence[str] = (),
     ) -> None:
         self._rounds = iter(rounds)
         self._clock = clock
         self._source = source
-        self._rejected = tuple(rejected)
         self._current: Sequence[Observation] | FleetUnavailable = ()
 
     def snapshot(self) -> Snapshot:
@@ -30,7 +28,7 @@ class InMemoryFleet:
         if isinstance(self._current, FleetUnavailable):
             raise self._current
         observations = in_address_order(self._current)
-        return Snapshot(self._source, self._clock.now(), 0.0, observations, self._rejected)
+        return Snapshot(self._source, self._clock.now(), 0.0, observations)
 
 
 def demo_fleet(clock: Clock) -> InMemoryFleet:

@@ -1,5 +1,8 @@
 """How one request gets to CPX and back."""
 
+import os
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +21,10 @@ class TransportError(Exception):
     """No whole answer came; the message says why, for people: ``connection refused``."""
 
 
+class TimedOut(TransportError):
+    """No whole answer came within the time for it; whoever set that time words the message."""
+
+
 class Transport(Protocol):
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         """Ask for a path below the API's URL.
@@ -26,8 +33,22 @@ class Transport(Protocol):
         like any other. Several greenlets may call at once.
 
         Raises:
+            TimedOut: the answer was not whole in time.
             TransportError: no answer, not a whole one, or one of more than ``most_bytes``.
         """
 
-    def close(self) -> None:
-        """Let go of every connection."""
+
+def too_large(most_bytes: int) -> TransportError:
+    return TransportError(f"an answer of more than {most_bytes // 1024} KiB")
+
+
+def explain_os_error(error: OSError) -> str:
+    """What the system says went wrong, in a few words."""
+    if isinstance(error, ssl.SSLError):
+        why = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+        return f"TLS failed: {why or error}"
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    if error.errno is not None:
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__

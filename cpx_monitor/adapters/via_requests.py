@@ -8,7 +8,6 @@ that the thread comes back.
 
 import contextlib
 import http.client
-import os
 import socket
 import ssl
 import threading
@@ -26,7 +25,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
-from cpx_monitor.adapters.transport import Response, TransportError
+from cpx_monitor.adapters.transport import (
+    Response,
+    TimedOut,
+    TransportError,
+    explain_os_error,
+    too_large,
+)
+
+MOST_QUOTED_CHARACTERS = 200
 
 _CHUNK_BYTES = 65_536
 
@@ -35,19 +42,31 @@ _CHUNK_BYTES = 65_536
 class _Exchange:
     """One request under way on a thread.
 
-    ``on`` is the socket it is on as soon as it has one, ``is_kept`` whether that was kept from a
-    request before.
+    ``sock`` is the socket it is on as soon as it has one, ``is_kept`` whether that was kept from a
+    request before, ``is_over`` whether nobody waits for it any more.
     """
 
-    on: socket.socket | None = None
+    sock: socket.socket | None = None
     is_kept: bool = False
+    is_over: bool = False
+
+    def take(self, sock: socket.socket | None) -> None:
+        """It is on this socket now.
+
+        Raises:
+            TimeoutError: nobody waits for it any more, so nothing may be sent.
+        """
+        self.sock = sock
+        if self.is_over:
+            raise TimeoutError
 
     def abort(self) -> None:
-        if self.on is not None:
+        self.is_over = True
+        if self.sock is not None:
             with contextlib.suppress(OSError):
                 # Not SSLSocket's own shutdown, which takes the TLS state away from the thread
                 # that is using it.
-                socket.socket.shutdown(self.on, socket.SHUT_RDWR)
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 class _ThreadState(threading.local):
@@ -56,10 +75,6 @@ class _ThreadState(threading.local):
 
 # requests' own errors are OSErrors; an unusable URL or header is a ValueError.
 _FAILURES = (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)
-
-
-class _Overdue(Exception):
-    pass
 
 
 _this_thread = _ThreadState()
@@ -72,12 +87,12 @@ class _Watched:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
-        _this_thread.exchange.on = self.sock
+        _this_thread.exchange.take(self.sock)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         exchange = _this_thread.exchange
-        exchange.is_kept = self.sock is not None and self.sock is not exchange.on
-        exchange.on = self.sock
+        exchange.is_kept = self.sock is not None and self.sock is not exchange.sock
+        exchange.take(self.sock)
         super().putrequest(*args, **kwargs)  # type: ignore[misc]
 
 
@@ -131,32 +146,27 @@ class RequestsTransport:
 
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         exchange = _Exchange()
+        ends_at_s = time.monotonic() + timeout_s
         try:
-            with gevent.Timeout(timeout_s, _Overdue):
+            with gevent.Timeout(timeout_s, TimedOut):
                 outcome: Response | Exception = self._threads.apply(
-                    self._on_thread, (exchange, path, timeout_s, most_bytes)
+                    self._on_thread, (exchange, path, ends_at_s, most_bytes)
                 )
-        except _Overdue:
-            raise TransportError(timed_out(timeout_s)) from None
         finally:
             exchange.abort()
-        if isinstance(outcome, Response):
-            return outcome
         if isinstance(outcome, _FAILURES):
-            raise TransportError(explain(outcome, timeout_s)) from None
-        raise outcome
-
-    def close(self) -> None:
-        self._adapter.close()
+            raise _explained(outcome) from None
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def _on_thread(
-        self, exchange: _Exchange, path: str, timeout_s: float, most_bytes: int
+        self, exchange: _Exchange, path: str, ends_at_s: float, most_bytes: int
     ) -> Response | Exception:
         # gevent prints what a thread raises, so errors are returned.
         _this_thread.exchange = exchange
         request = self._template.copy()
         request.url = self._address + path
-        ends_at_s = time.monotonic() + timeout_s
         while True:
             exchange.is_kept = False
             try:
@@ -164,7 +174,7 @@ class RequestsTransport:
             except requests.ConnectionError as error:
                 # The server may close a connection just as it is used again; that says nothing of
                 # the request, so it gets another. The dead one is gone, so this comes to an end.
-                if not exchange.is_kept or time.monotonic() >= ends_at_s:
+                if exchange.is_over or not exchange.is_kept:
                     return error
             except Exception as error:
                 return error
@@ -180,7 +190,7 @@ class RequestsTransport:
         with self._adapter.send(request, timeout=left_s, **self._surroundings) as answer:
             body = b"".join(_chunks(answer.raw, ends_at_s, most_bytes))
             headers = {name.lower(): value for name, value in answer.headers.items()}
-            exchange.on = None
+            exchange.sock = None
             return Response(answer.status_code, headers, body)
 
 
@@ -189,36 +199,30 @@ def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, most_bytes: int) -> Ite
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
         received += len(chunk)
         if received > most_bytes:
-            raise TransportError(f"an answer of more than {most_bytes // 1024} KiB")
+            raise too_large(most_bytes)
         if time.monotonic() > ends_at_s:
             raise TimeoutError
         yield chunk
 
 
-def timed_out(timeout_s: float) -> str:
-    return f"timed out after {timeout_s:g} s"
-
-
-def explain(error: BaseException, timeout_s: float) -> str:
+def _explained(error: Exception) -> TransportError:
     """Why a request failed, in a few words, out of the layers that requests wraps it in."""
-    for layer in reversed(list(_layers(error))):
+    layers = list(_layers(error))
+    behind = "the proxy: " if isinstance(error, requests.exceptions.ProxyError) else ""
+    for layer in reversed(layers):
         match layer:
-            case ssl.SSLError():
-                why = getattr(layer, "verify_message", None) or getattr(layer, "reason", None)
-                return f"TLS failed: {why or layer}"
-            case socket.gaierror():
-                return "no such host"
-            case OSError(errno=int(number)):
-                return os.strerror(number).lower()
+            case ssl.SSLError() | socket.gaierror() | OSError(errno=int()):
+                return TransportError(behind + explain_os_error(layer))
             case TimeoutError() | urllib3.exceptions.TimeoutError():
-                return timed_out(timeout_s)
+                return TimedOut()
             case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
-                return "the answer was cut off"
+                return TransportError("the answer was cut off")
             case http.client.RemoteDisconnected():
-                return "the connection was closed without an answer"
+                return TransportError("the connection was closed without an answer")
             case http.client.HTTPException():
-                return "the answer is not HTTP"
-    return type(error).__name__
+                return TransportError("the answer is not HTTP")
+    said = str(layers[-1])[:MOST_QUOTED_CHARACTERS]
+    return TransportError(behind + (said or type(error).__name__))
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

@@ -12,11 +12,14 @@ class Trouble(Enum):
 
     UNREACHABLE = auto()
     REFUSED = auto()
+    UNWELL = auto()
     NOT_CPX = auto()
+    LISTS_NOTHING = auto()
+    NOTHING_ANSWERED = auto()
 
 
 class FleetUnavailable(Exception):
-    """The list of servers cannot be had, so nothing is known. The message is for people."""
+    """Nothing is known of the fleet. The message says why, for people."""
 
     def __init__(self, message: str, trouble: Trouble) -> None:
         super().__init__(message)
@@ -28,7 +31,7 @@ class Fleet(Protocol):
         """Look at every listed instance once; one that fails is an ``Unknown`` in the result.
 
         Raises:
-            FleetUnavailable: the list itself cannot be had.
+            FleetUnavailable: the list of servers cannot be had.
         """
 
 

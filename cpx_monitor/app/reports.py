@@ -6,6 +6,11 @@ from datetime import datetime
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 instance``, ``2 instances``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of the fleet a report speaks of: answered + unknown = listed, always.
@@ -110,12 +115,15 @@ class ServiceAtRisk:
 
 @dataclass(frozen=True, slots=True)
 class ServicesAtRisk:
-    """Only the services that are not OK; ``verdict`` is the worst of all, None without one."""
+    """Only the services that are not OK, out of ``service_count``.
+
+    ``verdict`` is the worst of all; None where there is none.
+    """
 
     basis: Basis
     threshold: int
     verdict: Verdict | None
-    services: int
+    service_count: int
     items: tuple[ServiceAtRisk, ...]
 
 
@@ -128,7 +136,8 @@ class TrackRound:
 
     ``missed`` is how many rounds before this one were due and left out because the one before
     them took too long. ``failure`` says why the round failed, where it did; the rows then are the
-    members last known, each Unknown. ``coverage`` is the whole fleet's; None in a failed round.
+    members last known, each Unknown. ``coverage`` and ``rejected`` are the whole fleet's; None and
+    empty in a failed round.
     """
 
     round: int
@@ -137,5 +146,6 @@ class TrackRound:
     service: str
     items: tuple[InstanceRow, ...]
     coverage: Coverage | None
+    rejected: tuple[str, ...]
     missed: int
     failure: str | None

@@ -57,11 +57,9 @@ class _Members:
 
     def seen_in(self, snapshot: Snapshot) -> tuple[Observation, ...]:
         """The service's observations in this snapshot, those of silent members included."""
-        self._service_of = {
-            seen.ip: name
-            for seen in snapshot.observations
-            if (name := seen.service or self._service_of.get(seen.ip)) is not None
-        }
+        for seen in snapshot.observations:
+            if seen.service is not None:
+                self._service_of[seen.ip] = seen.service
         self._last = tuple(
             Unknown(seen.ip, seen.reason, self.service) if isinstance(seen, Unknown) else seen
             for seen in snapshot.observations
@@ -77,7 +75,9 @@ class _Members:
 def _existing_service(snapshot: Snapshot, wanted: str) -> str:
     """The fleet's own spelling of the name; case does not matter where it is unambiguous."""
     if nothing_known := why_no_verdict(snapshot):
-        raise FleetUnavailable(nothing_known, Trouble.NOT_CPX)
+        listed = bool(snapshot.observations)
+        trouble = Trouble.NOTHING_ANSWERED if listed else Trouble.LISTS_NOTHING
+        raise FleetUnavailable(nothing_known, trouble)
     names = [service.name for service in snapshot.services]
     if wanted in names:
         return wanted
@@ -94,7 +94,7 @@ def _next_round(
     try:
         snapshot = fleet.snapshot()
         if not snapshot.observations:
-            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.NOT_CPX)
+            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
     except FleetUnavailable as error:
         return TrackRound(
             round=number,
@@ -103,6 +103,7 @@ def _next_round(
             service=members.service,
             items=tuple(row_of(seen, policy) for seen in members.all_unknown(str(error))),
             coverage=None,
+            rejected=(),
             missed=missed,
             failure=str(error),
         )
@@ -119,6 +120,7 @@ def _round(
         service=members.service,
         items=tuple(row_of(seen, policy) for seen in members.seen_in(snapshot)),
         coverage=coverage_of(snapshot),
+        rejected=snapshot.rejected,
         missed=missed,
         failure=None,
     )

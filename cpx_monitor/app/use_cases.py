@@ -16,8 +16,9 @@ from cpx_monitor.app.reports import (
     ServiceAverages,
     ServicesAtRisk,
     Spread,
+    counted,
 )
-from cpx_monitor.domain.fleet import Instance, Observation, Service, Snapshot
+from cpx_monitor.domain.fleet import Instance, Observation, Service, Snapshot, Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict, judge
 
 # A reason is a line that people read: past this many addresses it counts the rest.
@@ -52,7 +53,7 @@ def at_risk(snapshot: Snapshot, policy: HealthPolicy, threshold: int) -> Service
         basis=basis,
         threshold=threshold,
         verdict=worst if basis.no_verdict_because is None else None,
-        services=len(judged),
+        service_count=len(judged),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
     )
 
@@ -94,12 +95,16 @@ def why_no_verdict(snapshot: Snapshot) -> str | None:
 
 
 def row_of(seen: Observation, policy: HealthPolicy) -> InstanceRow:
-    if isinstance(seen, Instance):
-        status, reason = policy.status_of(seen), None
-        return InstanceRow(
-            seen.ip, seen.service, status, seen.cpu_percent, seen.memory_percent, reason
-        )
-    return InstanceRow(seen.ip, seen.service, Status.UNKNOWN, None, None, seen.reason)
+    if isinstance(seen, Unknown):
+        return InstanceRow(seen.ip, seen.service, Status.UNKNOWN, None, None, seen.reason)
+    return InstanceRow(
+        ip=seen.ip,
+        service=seen.service,
+        status=policy.status_of(seen),
+        cpu_percent=seen.cpu_percent,
+        memory_percent=seen.memory_percent,
+        reason=None,
+    )
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -145,7 +150,7 @@ def _judged(
         unattributed=unattributed,
         threshold=threshold,
     )
-    unhealthy = [seen for seen in service.answered if policy.excess(seen)]
+    unhealthy = [seen for seen in service.answered if policy.status_of(seen) is Status.UNHEALTHY]
     doubtful = unattributed if verdict is Verdict.POSSIBLY_AT_RISK else 0
     return ServiceAtRisk(
         service=service.name,
@@ -169,13 +174,14 @@ def _risk_reason(
     if healthy == 0:
         parts.append("no healthy instance")
     elif not unhealthy and not service.unknown:
-        parts.append(f"only {_count(service.size, 'instance')}")
+        parts.append(f"only {counted(service.size, 'instance')}")
     if unhealthy:
-        parts.append(_named("unhealthy", [(i.ip, policy.excess(i)) for i in unhealthy]))
+        over = [(i.ip, policy.excess(i.cpu_percent, i.memory_percent)) for i in unhealthy]
+        parts.append(_named("unhealthy", over))
     if service.unknown:
         parts.append(_named("unknown", [(seen.ip, seen.reason) for seen in service.unknown]))
     if doubtful:
-        parts.append(f"{_count(doubtful, 'unknown instance')} may be of this service")
+        parts.append(f"{counted(doubtful, 'unknown instance')} may be of this service")
     return "; ".join(parts)
 
 
@@ -191,7 +197,3 @@ def _named(heading: str, what: Sequence[tuple[str, str]]) -> str:
 
 def _healthy(service: Service, policy: HealthPolicy) -> int:
     return sum(policy.status_of(seen) is Status.HEALTHY for seen in service.answered)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

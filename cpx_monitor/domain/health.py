@@ -16,6 +16,8 @@ class Status(StrEnum):
 
 
 class Verdict(StrEnum):
+    """From the best to the worst."""
+
     OK = "OK"
     POSSIBLY_AT_RISK = "PossiblyAtRisk"
     AT_RISK = "AtRisk"
@@ -29,22 +31,22 @@ class HealthPolicy:
     max_memory_percent: float = 90
 
     def allows(self, cpu_percent: float, memory_percent: float) -> bool:
-        return cpu_percent <= self.max_cpu_percent and memory_percent <= self.max_memory_percent
+        return not self.excess(cpu_percent, memory_percent)
+
+    def excess(self, cpu_percent: float, memory_percent: float) -> str:
+        """What is over its limit, for people: ``CPU 95%, memory 92%``; empty where nothing is."""
+        over = []
+        if cpu_percent > self.max_cpu_percent:
+            over.append(f"CPU {cpu_percent}%")
+        if memory_percent > self.max_memory_percent:
+            over.append(f"memory {memory_percent}%")
+        return ", ".join(over)
 
     def status_of(self, seen: Observation) -> Status:
         if not isinstance(seen, Instance):
             return Status.UNKNOWN
         healthy = self.allows(seen.cpu_percent, seen.memory_percent)
         return Status.HEALTHY if healthy else Status.UNHEALTHY
-
-    def excess(self, instance: Instance) -> str:
-        """What is over its limit, for people: ``CPU 95%, memory 92%``; empty when healthy."""
-        over = []
-        if instance.cpu_percent > self.max_cpu_percent:
-            over.append(f"CPU {instance.cpu_percent}%")
-        if instance.memory_percent > self.max_memory_percent:
-            over.append(f"memory {instance.memory_percent}%")
-        return ", ".join(over)
 
 
 def judge(*, healthy: int, own_unknown: int, unattributed: int, threshold: int) -> Verdict:

@@ -3,6 +3,7 @@
 from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.interrupts import held
 from cpx_monitor.entrypoints.options import Reading
 
 
@@ -13,11 +14,14 @@ def fleet_and_clock(reading: Reading, console: Console) -> tuple[Fleet, Clock]:
         clock = SystemClock()
         return demo_fleet(clock), clock
 
-    import gevent
+    with held():
+        import gevent
 
-    from cpx_monitor.adapters.cpx_http import CpxHttpFleet
-    from cpx_monitor.adapters.via_requests import RequestsTransport
+        from cpx_monitor.adapters.cpx_http import CpxHttpFleet
+        from cpx_monitor.adapters.via_requests import RequestsTransport
 
+    # A fault in a greenlet is raised again where it is waited for, and told there.
+    gevent.get_hub().exception_stream = None
     clock = SystemClock(gevent.sleep)
     fleet = CpxHttpFleet(
         reading.url,

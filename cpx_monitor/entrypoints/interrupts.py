@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_WATCHED = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interrupted(BaseException):
     def __init__(self, signal_number: int) -> None:
@@ -19,17 +21,23 @@ def interruptible() -> Iterator[None]:
 
     A KeyboardInterrupt would surface in whichever greenlet runs, and gevent would print it.
     """
-    watched = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
+    watched = [number for number in _WATCHED if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _on_signal) for number in watched}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Within it signals wait: an import that one breaks off may swallow it, or stay half done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -12,21 +12,21 @@ from cpx_monitor.entrypoints.command_line import UsageError
 T = TypeVar("T")
 
 READING_OPTIONS = """\
-      --url=<url>            where the CPX API is, or CPX_URL
-                             (default: http://localhost:8080)
-      --demo                 a built-in fleet in memory, no server needed
-      --max-cpu=<percent>    an instance is healthy at or under it,
-                             or CPX_MAX_CPU (default: 90)
-      --max-memory=<percent> the same, or CPX_MAX_MEMORY (default: 90)
-      --timeout=<s>          for one request, from connect to last byte
-                             (default: 5)
-      --deadline=<s>         for one look at the whole fleet; what has not
-                             answered by then is Unknown (default: 30)
-      --concurrency=<n>      how many instances to ask at once
-                             (default: auto, which is 4)
-      --color=<when>         auto, always or never (default: auto)
-  -v, --verbose              say on stderr what was asked and how long it took
-  -h, --help                 this help
+      --url=<url>             where the CPX API is, or CPX_URL
+                              (default: http://localhost:8080)
+      --demo                  a built-in fleet in memory, no server needed
+      --max-cpu=<percent>     an instance is healthy at or under it,
+                              or CPX_MAX_CPU (default: 90)
+      --max-memory=<percent>  the same, or CPX_MAX_MEMORY (default: 90)
+      --timeout=<s>           for one request, from connect to last byte
+                              (default: 5)
+      --deadline=<s>          for one look at the whole fleet; what has not
+                              answered by then is Unknown (default: 30)
+      --concurrency=<n>       how many instances to ask at once
+                              (default: auto, which is 4)
+      --color=<when>          auto, always or never (default: auto)
+  -v, --verbose               say on stderr what was asked, how long it took
+  -h, --help                  this help
 """
 
 # One that suits every server: the reference server drops connections past the sixth that waits.
@@ -55,7 +55,7 @@ class Option(Generic[T]):
 class Arguments:
     """What was typed, by the names of the help text, and the environment behind it."""
 
-    typed: Mapping[str, Any]
+    words: Mapping[str, Any]
     environ: Mapping[str, str]
 
     def value(self, option: Option[T]) -> T:
@@ -64,7 +64,7 @@ class Arguments:
         Raises:
             UsageError: the text there is not what the option takes.
         """
-        origins = [(option.name, self.typed.get(option.name))]
+        origins = [(option.name, self.words.get(option.name))]
         if option.environment:
             origins.append((option.environment, self.environ.get(option.environment) or None))
         for origin, text in origins:
@@ -77,17 +77,16 @@ class Arguments:
         return option.read(option.default)
 
     def flag(self, name: str) -> bool:
-        return bool(self.typed[name])
+        return bool(self.words[name])
 
 
 def percentage(text: str) -> float:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", text, re.ASCII):
         raise ValueError("a percentage from 0 to 100 is wanted")
-    number = text.removesuffix("%")
-    value = float(number) if "." in number else int(number[:4])
+    value = float(text.removesuffix("%"))
     if value > 100:
         raise ValueError("a percentage from 0 to 100 is wanted")
-    return value
+    return int(value) if value.is_integer() else value
 
 
 def duration_s(text: str) -> float:
@@ -150,7 +149,7 @@ class Reading:
     @classmethod
     def from_arguments(cls, arguments: Arguments) -> "Reading":
         demo = arguments.flag("--demo")
-        if demo and arguments.typed["--url"] is not None:
+        if demo and arguments.words["--url"] is not None:
             raise UsageError("--demo needs no server, --url names one", "leave one of them out")
         return cls(
             url=None if demo else arguments.value(URL),

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from cpx_monitor.adapters.presenters import machine, table
+from cpx_monitor.app.ports import Trouble
 from cpx_monitor.app.reports import Report, ServicesAtRisk
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy
-from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints import exit_codes, hints
 from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
 from cpx_monitor.entrypoints.console import Console, OutputClosed
 from cpx_monitor.entrypoints.options import Arguments, Option, Reading, one_of
@@ -41,15 +42,10 @@ def _sum_up(report: Report, console: Console, output: str) -> None:
     if basis.rejected:
         console.warn(table.rejected_warning(basis.rejected))
     if basis.no_verdict_because is not None:
-        console.error(basis.no_verdict_because, _hint_where_nothing_is_known(report))
+        trouble = Trouble.NOTHING_ANSWERED if basis.coverage.listed else Trouble.LISTS_NOTHING
+        console.error(basis.no_verdict_because, hints.for_trouble(trouble))
         return
     if isinstance(report, ServicesAtRisk) and not report.items and output == "table":
         console.tell(table.no_risk_sentence(report))
     if output == "table" or not basis.coverage.is_complete:
         console.tell(table.footer(report))
-
-
-def _hint_where_nothing_is_known(report: Report) -> str:
-    if report.basis.coverage.listed:
-        return "`cpx-monitor list` shows the reason for each"
-    return "is --url the right CPX API?"

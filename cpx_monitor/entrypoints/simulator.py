@@ -22,21 +22,29 @@ Examples:
   cpx-server 8080 --behaviour=fleet --instances=10000 --latency=20ms
 """
 
+import contextlib
 import errno
 import os
-import sys
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
-from cpx_monitor.entrypoints.console import Console, OutputClosed, OutputFailed
-from cpx_monitor.entrypoints.interrupts import Interrupted, interruptible
+from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.interrupts import Interrupted
 from cpx_monitor.entrypoints.options import Arguments, Option, duration_s, one_of, whole_number
+from cpx_monitor.entrypoints.process import run_as_process
 from cpx_monitor.simulator.stats import SimulatedFleet
 
 MOST_INSTANCES = 1_000_000
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:-]+", text, re.ASCII):
+        raise ValueError("a host name or an address is wanted")
+    return text
 
 
 def _seed(text: str) -> int | None:
@@ -48,7 +56,7 @@ def _latency_s(text: str) -> float:
 
 
 PORT = Option("<port>", whole_number(0, 65_535), "8080")
-HOST = Option("--host", str, "localhost")
+HOST = Option("--host", _host, "localhost")
 BEHAVIOUR = Option("--behaviour", one_of("reference", "fleet"), "reference")
 INSTANCES = Option("--instances", whole_number(0, MOST_INSTANCES), "150")
 SEED = Option("--seed", _seed, "")
@@ -64,19 +72,7 @@ class Server(Protocol):
 
 def main() -> int:
     """The console script."""
-    console = Console.of_process()
-    try:
-        with interruptible():
-            return run(sys.argv[1:], console)
-    except (Interrupted, KeyboardInterrupt):
-        return exit_codes.DONE
-    except UsageError as error:
-        console.error(str(error), error.hint)
-    except OutputFailed as error:
-        console.error(str(error))
-    except OutputClosed:
-        return exit_codes.DONE
-    return exit_codes.USAGE
+    return run_as_process(run)
 
 
 def run(argv: Sequence[str], console: Console) -> int:
@@ -91,7 +87,8 @@ def run(argv: Sequence[str], console: Console) -> int:
     server = _listening(arguments, host)
     shown_host = f"[{host}]" if ":" in host else host
     console.write(f"listening on http://{shown_host}:{server.server_port}\n")
-    server.serve_forever()
+    with contextlib.suppress(Interrupted):  # being told to stop is how it ends
+        server.serve_forever()
     return exit_codes.DONE
 
 

@@ -6,9 +6,11 @@ second later.
 """
 
 import socket
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer
+from typing import Any
 
 from cpx_monitor.simulator.stats import SimulatedFleet
 
@@ -28,8 +30,9 @@ class ReferenceServer(HTTPServer):
         TCPServer.server_bind(self)
         self.server_port = int(self.server_address[1])
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that has gone is no news."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client that has gone is no news
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

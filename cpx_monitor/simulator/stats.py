@@ -32,7 +32,8 @@ class SimulatedFleet:
         first = int(ipaddress.IPv4Address(FIRST_ADDRESS))
         addresses = [str(ipaddress.IPv4Address(first + index)) for index in range(instances)]
         self._service_of = {
-            address: SERVICES[index % len(SERVICES)] for index, address in enumerate(addresses)
+            f"/{address}": SERVICES[index % len(SERVICES)]
+            for index, address in enumerate(addresses)
         }
         self._seed = seed
         self._asked: Counter[str] = Counter()
@@ -43,24 +44,24 @@ class SimulatedFleet:
         """Status and JSON body for a path of the API."""
         if path == "/servers":
             return 200, self._listing
-        address = path.removeprefix("/")
-        service = self._service_of.get(address)
-        if service is None or not path.startswith("/"):
+        service = self._service_of.get(path)
+        if service is None:
             return 400, _json({"error": "Invalid IP"})
-        cpu, memory, order = self._numbers(address)
-        fields = [("cpu", f"{cpu % 101}%"), ("service", service), ("memory", f"{memory % 101}%")]
-        return 200, _json(dict(fields[order % 3 :] + fields[: order % 3]))
+        cpu, memory, first = self._numbers(path)
+        fields = [("cpu", f"{cpu}%"), ("service", service), ("memory", f"{memory}%")]
+        return 200, _json(dict(fields[first:] + fields[:first]))
 
-    def _numbers(self, address: str) -> tuple[int, int, int]:
+    def _numbers(self, path: str) -> tuple[int, int, int]:
+        """CPU and memory in percent, and which field comes first."""
         if self._seed is None:
             return random.randrange(101), random.randrange(101), random.randrange(3)
-        turn = self._asked[address]
-        self._asked[address] += 1
-        digest = blake2b(f"{self._seed}/{address}/{turn}".encode(), digest_size=12).digest()
-        cpu, memory, order = (
+        turn = self._asked[path]
+        self._asked[path] += 1
+        digest = blake2b(f"{self._seed}{path}/{turn}".encode(), digest_size=12).digest()
+        cpu, memory, first = (
             int.from_bytes(digest[start : start + 4], "big") for start in (0, 4, 8)
         )
-        return cpu, memory, order
+        return cpu % 101, memory % 101, first % 3
 
 
 def _json(value: object) -> bytes:

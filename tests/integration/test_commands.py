@@ -3,8 +3,10 @@
 import json
 import signal
 import subprocess
+import time
 import urllib.request
 from collections import defaultdict
+from contextlib import suppress
 from ipaddress import IPv4Address
 
 import pytest
@@ -246,8 +248,10 @@ class TestNoVerdict:
         "words", [["list"], ["averages"], ["at-risk"], ["track", "AuthService"]]
     )
     def test_where_the_server_is_not_running(self, closed_port_url, monitor, words):
+        started_s = time.monotonic()
         ended = monitor(*words, url=closed_port_url)
 
+        assert time.monotonic() - started_s < 1.5
         assert (ended.returncode, ended.stdout) == (3, "")
         assert ended.stderr == (
             f"error: cannot reach CPX at {closed_port_url}: connection refused\n"
@@ -257,7 +261,9 @@ class TestNoVerdict:
     @pytest.mark.parametrize(
         ("behaviour", "error"),
         [
-            (answer(500, {}), "no list of servers at {url}/servers: answered 500"),
+            (answer(500, {}), "CPX at {url} is not well: it answered 500"),
+            (answer(429, {}), "CPX at {url} is not well: it answered 429"),
+            (answer(404, {}), "no list of servers at {url}/servers: answered 404"),
             (
                 answer(200, {"a": 1}),
                 "no list of servers at {url}/servers: a JSON list was expected, not an object",
@@ -276,6 +282,14 @@ class TestNoVerdict:
         assert (ended.returncode, ended.stdout) == (3, "")
         assert ended.stderr.startswith(f"error: {error.format(url=url)}\nhint:  ")
         assert ended.stderr.count("\n") == 2
+
+    def test_where_the_list_outlasts_the_deadline(self, serve, monitor):
+        url = serve({"/servers": never}).url
+
+        ended = monitor("list", "--deadline=0.3", url=url)
+
+        assert ended.returncode == 3
+        assert f"reach CPX at {url}: no answer within the deadline of 0.3 s\n" in ended.stderr
 
     def test_where_the_command_line_is_wrong(self, monitor):
         ended = monitor("at-risk", "--threshhold=2")
@@ -399,3 +413,28 @@ class TestInterrupted:
 
         assert command.communicate(timeout=3) == ("", "")
         assert command.returncode == code
+
+    @pytest.mark.parametrize("words", [["list"], ["track", "AuthService"], ["--help"]])
+    @pytest.mark.parametrize("after_ms", range(20, 200, 30))
+    def test_at_any_moment_of_its_start_it_ends_without_a_word_of_ours(
+        self, serve, processes, environ, words, after_ms
+    ):
+        server = serve({"/servers": never})
+        command = processes(
+            BIN / "cpx-monitor",
+            *words,
+            env={**environ, "CPX_URL": server.url},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with suppress(subprocess.TimeoutExpired):
+            command.wait(after_ms / 1000)
+        command.send_signal(signal.SIGINT)
+
+        said = command.communicate(timeout=3)[1]
+        if "KeyboardInterrupt" in said:
+            assert "cpx_monitor/" not in said, "only Python itself, before us, may say that"
+        else:
+            assert said == ""
+            assert command.returncode in (0, 130, -signal.SIGINT)

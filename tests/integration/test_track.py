@@ -107,13 +107,27 @@ class TestPiped:
             "warning: round 2: no instance of AuthService is listed\n"
         )
 
+    def test_what_is_listed_but_is_no_address_is_told_once(self, serve, track):
+        script = {"/servers": answer(200, ["10.58.1.1", "junk"]), "/10.58.1.1": instance_answer()}
+
+        tracking = track(serve(script).url, "AuthService", "--every=0.1")
+        for _ in range(5):
+            tracking.stdout.readline()
+        tracking.send_signal(signal.SIGINT)
+
+        assert tracking.communicate(timeout=ENOUGH_S)[1] == (
+            "warning: 1 listed entry is no address and left out: 'junk'\n"
+        )
+
     def test_rounds_left_out_by_a_slow_one_are_told(self, serve, track):
         slow = late(instance_answer(), 0.5)
         server = serve({"/servers": answer(200, ["10.58.1.1"]), "/10.58.1.1": slow})
 
         tracking = track(server.url, "AuthService", "--every=0.2")
 
-        assert tracking.stderr.readline().endswith("before round 2 were late and left out\n")
+        assert tracking.stderr.readline().endswith(
+            "before round 2 came due while another still ran: left out\n"
+        )
 
 
 class TestOnATerminal:

@@ -11,6 +11,7 @@ from cpx_monitor.app.reports import (
     ServiceAverages,
     ServicesAtRisk,
     TrackRound,
+    counted,
 )
 from cpx_monitor.domain.health import Status
 
@@ -106,7 +107,7 @@ def mean(value: float | None) -> str:
 def footer(report: Report) -> str:
     """One line that sums the whole fleet up, whatever the report shows of it."""
     basis = report.basis
-    listed = f"{basis.coverage.listed} instance{'' if basis.coverage.listed == 1 else 's'}"
+    listed = counted(basis.coverage.listed, "instance")
     took = f"in {basis.took_seconds:.2f} s"
     if not isinstance(report, InstanceList):
         return f"{listed}: {_answered(basis.coverage)} {took}"
@@ -136,8 +137,9 @@ def rejected_warning(rejected: Sequence[str]) -> str:
 
 def no_risk_sentence(report: ServicesAtRisk) -> str:
     """For an ``at-risk`` that found nothing; what did not answer is not passed over."""
-    who = "the one service" if report.services == 1 else f"each of {report.services} services"
-    enough = f"{report.threshold} healthy instance{'' if report.threshold == 1 else 's'} or more"
+    count = report.service_count
+    who = "the one service" if count == 1 else f"each of {count} services"
+    enough = f"{counted(report.threshold, 'healthy instance')} or more"
     sentence = f"no service is at risk: {who} has {enough}"
     unknown = report.basis.coverage.unknown
     return f"{sentence}; {unknown} unknown" if unknown else sentence

@@ -12,9 +12,9 @@ Examples:
   cpx-monitor at-risk --threshold=3 --max-memory=80
 
 Options:
-      --threshold=<n>        how many healthy instances a service needs
-                             (default: 2)
-  -o, --output=<format>      table or json (default: table)
+      --threshold=<n>         how many healthy instances a service needs
+                              (default: 2)
+  -o, --output=<format>       table or json (default: table)
 """
 
 from cpx_monitor.app.use_cases import at_risk

@@ -12,13 +12,15 @@ Examples:
   cpx-monitor track AuthService --every=1m -o jsonl >> auth.jsonl
 
 Options:
-      --every=<s>            from the start of one round to the start of the
-                             next: 5, 0.5, 5s, 1m (default: 5)
-  -o, --output=<format>      table or jsonl (default: table)
+      --every=<s>             from the start of one round to the start of the
+                              next: 5, 0.5, 5s, 1m (default: 5)
+  -o, --output=<format>       table or jsonl (default: table)
 """
 
+import contextlib
+
 from cpx_monitor.adapters.presenters import machine, table
-from cpx_monitor.app.reports import TrackRound
+from cpx_monitor.app.reports import TrackRound, counted
 from cpx_monitor.app.tracking import track
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
@@ -32,28 +34,31 @@ OUTPUT = Option("--output", one_of("table", "jsonl"), "table")
 
 
 def run(arguments: Arguments, console: Console) -> int:
-    if arguments.typed["--output"] == "json":
+    if arguments.words["--output"] == "json":
         raise UsageError("json is one document, and track does not end", "use -o jsonl")
     reading = Reading.from_arguments(arguments)
     output, every_s = arguments.value(OUTPUT), arguments.value(EVERY)
     color = console.wants_color(reading.color)
-    fleet, clock = fleet_and_clock(reading, console)
-    try:
-        for shown in track(fleet, clock, arguments.typed["<service>"], reading.policy, every_s):
+    told_rejected: tuple[str, ...] = ()
+    # Being told to stop is how tracking ends.
+    with contextlib.suppress(Interrupted, OutputClosed):
+        fleet, clock = fleet_and_clock(reading, console)
+        for shown in track(fleet, clock, arguments.words["<service>"], reading.policy, every_s):
             console.write(
                 machine.track_jsonl(shown) if output == "jsonl" else table.track_round(shown, color)
             )
+            if shown.rejected and shown.rejected != told_rejected:
+                console.warn(table.rejected_warning(shown.rejected))
+            told_rejected = shown.rejected
             _comment(shown, console, output)
-    except (Interrupted, OutputClosed):
-        # Being told to stop is how tracking ends.
-        return exit_codes.DONE
-    raise AssertionError("tracking ended by itself")
+    return exit_codes.DONE
 
 
 def _comment(shown: TrackRound, console: Console, output: str) -> None:
     """What stderr says of a round."""
     if shown.missed:
-        console.warn(f"{shown.missed} rounds before round {shown.round} were late and left out")
+        late = f"{counted(shown.missed, 'round')} before round {shown.round}"
+        console.warn(f"{late} came due while another still ran: left out")
     if shown.failure is not None:
         console.warn(f"round {shown.round} failed: {shown.failure}")
     elif not shown.items:

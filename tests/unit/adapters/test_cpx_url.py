@@ -12,6 +12,7 @@ from cpx_monitor.adapters.cpx_url import parse_url
         ("https://cpx.internal/api/v1/", "https://cpx.internal/api/v1"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
         ("HTTP://localhost", "http://localhost"),
+        ("http://bücher.example", "http://bücher.example"),
     ],
 )
 def test_a_url_is_made_whole(text, address):
@@ -39,6 +40,11 @@ def test_credentials_are_for_fetching_and_never_for_showing():
         ("http://local host", "it has a space or a control character in it"),
         ("http://localhost/\x1b[2J", "it has a space or a control character in it"),
         ("http://[::1", "it is not a URL"),
+        ("http://.foo", "its host is neither a name nor an address"),
+        ("http://*foo", "its host is neither a name nor an address"),
+        ("http://a..b", "its host is neither a name nor an address"),
+        ("http://ü..b", "its host is neither a name nor an address"),
+        (f"http://{'x' * 64}", "its host is neither a name nor an address"),
     ],
 )
 def test_what_is_no_url_is_refused_with_a_reason(text, complaint):

@@ -95,7 +95,7 @@ def test_hostile_text_stays_valid_ascii_json():
 
 def test_a_tracked_round_is_a_json_object_a_line():
     rows = tuple(row_of(seen, POLICY) for seen in (instance(1), unknown(2, "AuthService")))
-    shown = TrackRound(7, NOON, 0.05, "AuthService", rows, None, 0, None)
+    shown = TrackRound(7, NOON, 0.05, "AuthService", rows, None, (), 0, None)
 
     lines = track_jsonl(shown).splitlines()
 

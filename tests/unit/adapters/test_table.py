@@ -26,6 +26,7 @@ def tracked(number, *observations, **changes):
         service="AuthService",
         items=tuple(row_of(seen, POLICY) for seen in observations),
         coverage=Coverage(150, 149, 1, 0),
+        rejected=(),
         missed=0,
         failure=None,
     )

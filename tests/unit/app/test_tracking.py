@@ -72,6 +72,13 @@ class TestARound:
 
         assert [row.ip for row in fourth.items] == ["10.58.1.1", "10.58.1.2"]
 
+    def test_remembers_an_instance_that_was_off_the_list_for_a_while(self):
+        *_, third = rounds_of(
+            [instance(1), instance(2)], [instance(1)], [instance(1), unknown(2)], count=3
+        )
+
+        assert [row.ip for row in third.items] == ["10.58.1.1", "10.58.1.2"]
+
     def test_drops_an_instance_that_now_says_it_is_another_service_s(self):
         _, second = rounds_of(
             [instance(1), instance(2)], [instance(1), instance(2, "MLService")], count=2

@@ -32,7 +32,7 @@ def test_an_instance_that_gave_no_answer_is_neither_healthy_nor_unhealthy():
     ],
 )
 def test_what_is_over_its_limit_is_named(cpu, memory, excess):
-    assert HealthPolicy(90, 80).excess(instance(1, cpu=cpu, memory=memory)) == excess
+    assert HealthPolicy(90, 80).excess(cpu, memory) == excess
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import pytest
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints.cli import COMMANDS, run, usage_of
 from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.process import run_guarded
 
 
 def call(*words, **environ):
     console = Console(io.StringIO(), io.StringIO(), environ)
-    code = run(words, console)
+    code = run_guarded(run, words, console)
     return code, console.stdout.getvalue(), console.stderr.getvalue()
 
 
@@ -31,7 +32,9 @@ def test_options_follow_the_command():
     assert call("--url=x", "list")[2].endswith("hint:  options follow the command\n")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["-h"], ["help"], ["help", "help"], ["help", "--help"]]
+)
 def test_help_names_every_command(words):
     code, out, err = call(*words)
 
@@ -100,7 +103,7 @@ def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback(mocker):
     assert call("at-risk") == (
         3,
         "",
-        "error: a fault in cpx-monitor itself: KeyError: 'x'\n"
+        "error: a fault in this program itself: KeyError: 'x'\n"
         "hint:  CPX_TRACEBACK=1 shows where; please report it\n",
     )
     with pytest.raises(KeyError):

@@ -107,7 +107,9 @@ def test_what_is_no_time_is_refused(text):
         duration_s(text)
 
 
-@pytest.mark.parametrize(("text", "value"), [("0", 0), ("90", 90), ("90.5", 90.5), ("100%", 100)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("0", 0), ("90", 90), ("00090", 90), ("90.5", 90.5), ("100%", 100)]
+)
 def test_a_percentage_may_have_a_fraction_and_a_sign(text, value):
     assert percentage(text) == value
 

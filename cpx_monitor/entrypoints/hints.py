@@ -1,0 +1,34 @@
+"""What to do about it: the second line of an error."""
+
+from cpx_monitor.app.ports import Trouble
+from cpx_monitor.app.reports import counted
+from cpx_monitor.app.tracking import NoSuchService
+from cpx_monitor.entrypoints.command_line import nearest
+
+_HINTS = {
+    Trouble.UNREACHABLE: (
+        "start a simulator with `cpx-server 8080`, or point --url or CPX_URL at yours"
+    ),
+    Trouble.REFUSED: (
+        "credentials can be given in --url as http://name:password@host, or in ~/.netrc"
+    ),
+    Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
+    Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API?",
+    Trouble.LISTS_NOTHING: "is --url or CPX_URL the right CPX API?",
+    Trouble.NOTHING_ANSWERED: "`cpx-monitor list` shows the reason for each",
+}
+
+
+def for_trouble(trouble: Trouble) -> str:
+    return _HINTS[trouble]
+
+
+def for_no_such_service(error: NoSuchService) -> tuple[str, str]:
+    """The message, too, which counts what there is."""
+    among = f"among {counted(len(error.known), 'service')}"
+    if error.unattributed:
+        among += f" ({counted(error.unattributed, 'instance')} did not say which)"
+    return (
+        f"no service '{error.name}' {among}",
+        nearest(error.name, error.known) or "`cpx-monitor averages` shows the services there are",
+    )
