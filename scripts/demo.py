@@ -78,4 +78,7 @@ def track(command: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nthe demo stops here, as you wish")

@@ -61,17 +61,18 @@ def in_turn(*behaviours):
 
 
 class ScriptedServer:
-    """One request a connection, each on a thread.
+    """One request a connection, each on a thread; with ``keeps`` as many as come.
 
     With ``drops_kept`` it lets clients keep their connections, but answers only the first request
     on each: the next one finds the connection closed, as after a time-out of the server's.
 
     ``asked`` counts the requests by path, ``heads`` keeps them, ``most_at_once`` is how many were
-    being answered at the same time.
+    being answered at the same time, ``connections`` how many were made.
     """
 
-    def __init__(self, script, *, drops_kept=False):
+    def __init__(self, script, *, keeps=False, drops_kept=False, host="127.0.0.1"):
         self.script = script
+        self.keeps = keeps
         self.drops_kept = drops_kept
         self.asked = Counter()
         self.heads = []
@@ -79,9 +80,11 @@ class ScriptedServer:
         self._under_way = 0
         self._changed = threading.Condition()
         self._stopped = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.connections = 0
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -97,14 +100,17 @@ class ScriptedServer:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                self.connections += 1
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection):
         with connection, suppress(OSError):
-            if head := self._head(connection):
+            while head := self._head(connection):
                 self._answer(connection, head)
                 if self.drops_kept:
                     self._head(connection)
+                if not self.keeps:
+                    break
 
     @staticmethod
     def _head(connection):

@@ -125,7 +125,7 @@ class CpxHttpFleet:
 
 
 def status_reason(response: Response) -> str:
-    location = response.headers.get("location")
+    location = response.header("location")
     if location is None:
         return f"answered {response.status}"
     return f"answered {response.status}, go to {location[:MOST_LOCATION_CHARACTERS]}"

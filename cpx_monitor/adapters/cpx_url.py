@@ -38,7 +38,7 @@ def parse_url(text: str) -> CpxUrl:
         raise ValueError("the port is not a number from 0 to 65535") from None
     if not parts.hostname:
         raise ValueError("it names no host")
-    if not _is_host(parts.hostname):
+    if not _is_host(parts.hostname) or ("[" in parts.netloc and ":" not in parts.hostname):
         raise ValueError("its host is neither a name nor an address")
     place = parts.netloc.rpartition("@")[2]
     path = parts.path.rstrip("/")

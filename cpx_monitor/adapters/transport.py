@@ -3,18 +3,25 @@
 import os
 import socket
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer; header names are in lower case."""
+    """A whole answer; ``headers`` are as they came."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case; None where there is none."""
+        wanted = name.lower().encode("ascii")
+        for given, value in self.headers:
+            if given.lower() == wanted:
+                return value.decode("latin-1")
+        return None
 
 
 class TransportError(Exception):

@@ -189,7 +189,10 @@ class RequestsTransport:
         left_s = max(0.001, ends_at_s - time.monotonic())
         with self._adapter.send(request, timeout=left_s, **self._surroundings) as answer:
             body = b"".join(_chunks(answer.raw, ends_at_s, most_bytes))
-            headers = {name.lower(): value for name, value in answer.headers.items()}
+            headers = tuple(
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in answer.headers.items()
+            )
             exchange.sock = None
             return Response(answer.status_code, headers, body)
 

@@ -31,6 +31,8 @@ def read_words(usage: str, command: str, argv: Sequence[str]) -> Mapping[str, An
     """
     from docopt import DocoptExit, docopt
 
+    # docopt takes the = of -o=json for the beginning of the value.
+    argv = [re.sub(r"^(-\w)=", r"\1", word) for word in argv]
     _check(usage, command, argv)
     if "--" in argv:
         # docopt takes the two dashes for a positional of their own.
@@ -50,6 +52,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     """``did you mean …?``, where something known is near."""
     spelling_of = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), spelling_of, n=1)
+    near = near or sorted(name for name in spelling_of if word and word.lower() in name)
     return f"did you mean {spelling_of[near[0]]}?" if near else None
 
 

@@ -15,7 +15,9 @@ _HINTS = {
     Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
     Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API?",
     Trouble.LISTS_NOTHING: "is --url or CPX_URL the right CPX API?",
-    Trouble.NOTHING_ANSWERED: "`cpx-monitor list` shows the reason for each",
+    Trouble.NOTHING_ANSWERED: (
+        "each row of `cpx-monitor list` says why; --verbose says what was asked"
+    ),
 }
 
 

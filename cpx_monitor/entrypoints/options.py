@@ -24,6 +24,9 @@ READING_OPTIONS = """\
                               answered by then is Unknown (default: 30)
       --concurrency=<n>       how many instances to ask at once
                               (default: auto, which is 4)
+      --transport=<name>      direct: gevent sockets, fast; requests: proxies
+                              and netrc; auto: direct where no proxy applies
+                              (default: auto)
       --color=<when>          auto, always or never (default: auto)
   -v, --verbose               say on stderr what was asked, how long it took
   -h, --help                  this help
@@ -131,6 +134,7 @@ MAX_MEMORY = Option("--max-memory", percentage, "90", "CPX_MAX_MEMORY")
 TIMEOUT = Option("--timeout", duration_s, "5")
 DEADLINE = Option("--deadline", duration_s, "30")
 CONCURRENCY = Option("--concurrency", _concurrency, "auto")
+TRANSPORT = Option("--transport", one_of("auto", "direct", "requests"), "auto")
 COLOR = Option("--color", one_of("auto", "always", "never"), "auto")
 
 
@@ -143,6 +147,7 @@ class Reading:
     timeout_s: float
     deadline_s: float
     concurrency: int
+    transport: str
     color: str
     verbose: bool
 
@@ -157,6 +162,7 @@ class Reading:
             timeout_s=arguments.value(TIMEOUT),
             deadline_s=arguments.value(DEADLINE),
             concurrency=arguments.value(CONCURRENCY),
+            transport=arguments.value(TRANSPORT),
             color=arguments.value(COLOR),
             verbose=arguments.flag("--verbose"),
         )

@@ -33,7 +33,7 @@ from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
 from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import Interrupted
+from cpx_monitor.entrypoints.interrupts import Interrupted, held
 from cpx_monitor.entrypoints.options import Arguments, Option, duration_s, one_of, whole_number
 from cpx_monitor.entrypoints.process import run_as_process
 from cpx_monitor.simulator.stats import SimulatedFleet
@@ -97,7 +97,8 @@ def _listening(arguments: Arguments, host: str) -> Server:
     fleet = SimulatedFleet(arguments.value(INSTANCES), arguments.value(SEED))
     try:
         if arguments.value(BEHAVIOUR) == "fleet":
-            from cpx_monitor.simulator.keepalive import KeepAliveServer
+            with held():
+                from cpx_monitor.simulator.keepalive import KeepAliveServer
 
             server = KeepAliveServer(host, port, fleet, latency_s)
             server.start()

@@ -56,14 +56,19 @@ def simulator(processes, environ):
     return start
 
 
+@pytest.fixture(params=["direct", "requests"])
+def transport(request):
+    return request.param
+
+
 @pytest.fixture
-def monitor(environ):
-    """Runs cpx-monitor to its end: ``monitor("list", url=…)``."""
+def monitor(environ, transport):
+    """Runs cpx-monitor to its end, on each transport: ``monitor("list", url=…)``."""
 
     def run(*words, url=None, **extra_environ):
         env = {**environ, **({"CPX_URL": url} if url else {}), **extra_environ}
         return subprocess.run(
-            [BIN / "cpx-monitor", *words],
+            [BIN / "cpx-monitor", *words, f"--transport={transport}"],
             env=env,
             capture_output=True,
             text=True,

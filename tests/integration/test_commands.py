@@ -148,7 +148,6 @@ class TestAnInstanceThatFails:
                 "answered 301, go to http://127.0.0.1:1/",
             ),
             (never, "timed out after 0.5 s"),
-            (dripping(b""), "timed out after 0.5 s"),
             (dripping(b"HTTP/1.1 200 OK\r\nX: "), "timed out after 0.5 s"),
             (dripping(b"HTTP/1.0 200 OK\r\n\r\n{"), "timed out after 0.5 s"),
             (raw(b""), "the connection was closed without an answer"),
@@ -227,7 +226,7 @@ class TestNoVerdict:
         assert table.stdout.count("\n") == (4 if command == "list" else 2)
         assert table.stderr == (
             "error: none of 2 instances listed gave a usable answer (all: answered 500)\n"
-            "hint:  `cpx-monitor list` shows the reason for each\n"
+            "hint:  each row of `cpx-monitor list` says why; --verbose says what was asked\n"
         )
         assert document["coverage"] == {"listed": 2, "answered": 0, "unknown": 2, "rejected": 0}
         assert document.get("verdict") is None
@@ -398,11 +397,14 @@ class TestStreams:
 
 class TestInterrupted:
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-    def test_a_command_ends_at_once_and_quietly(self, serve, processes, environ, number, code):
+    def test_a_command_ends_at_once_and_quietly(
+        self, serve, processes, environ, transport, number, code
+    ):
         server = serve({"/servers": in_turn(answer(200, ["10.0.0.1"])), "/10.0.0.1": never})
         command = processes(
             BIN / "cpx-monitor",
             "list",
+            f"--transport={transport}",
             env={**environ, "CPX_URL": server.url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,16 +7,17 @@ from scripted_server import answer, in_turn, instance_answer, raw
 from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 from cpx_monitor.adapters.cpx_url import parse_url
+from cpx_monitor.adapters.direct import DirectTransport
 from cpx_monitor.adapters.memory import InMemoryFleet
 from cpx_monitor.adapters.via_requests import RequestsTransport
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.domain.fleet import Instance, Unknown, address_order
 
 
-def http_fleet(url):
+def http_fleet(url, transport="direct"):
     return CpxHttpFleet(
         parse_url(url),
-        RequestsTransport(url, 4),
+        DirectTransport(url) if transport == "direct" else RequestsTransport(url, 4),
         SystemClock(gevent.sleep),
         timeout_s=5,
         deadline_s=30,
@@ -36,8 +37,9 @@ class InMemory:
 class OverHttp:
     """Makes a server that behaves as the rounds have it, and a CpxHttpFleet that asks it."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, transport):
         self.serve = serve
+        self.transport = transport
 
     def fleet(self, *rounds):
         listings = [
@@ -49,7 +51,9 @@ class OverHttp:
             for seen in each or ():
                 answers.setdefault(f"/{seen.ip}", []).append(self.answer_of(seen))
         script = {path: in_turn(*turns) for path, turns in answers.items()}
-        return http_fleet(self.serve({"/servers": in_turn(*listings), **script}).url)
+        return http_fleet(
+            self.serve({"/servers": in_turn(*listings), **script}).url, self.transport
+        )
 
     @staticmethod
     def answer_of(seen):
@@ -58,9 +62,9 @@ class OverHttp:
         return instance_answer(seen.service, f"{seen.cpu_percent}%", f"{seen.memory_percent}%")
 
 
-@pytest.fixture(params=["in memory", "over http"])
+@pytest.fixture(params=["in memory", "direct", "requests"])
 def make(request, serve):
-    return InMemory() if request.param == "in memory" else OverHttp(serve)
+    return InMemory() if request.param == "in memory" else OverHttp(serve, request.param)
 
 
 def healthy(last, cpu=10):
@@ -111,19 +115,22 @@ class TestASnapshot:
 
 
 @pytest.mark.parametrize("behaviour", ["reference", "fleet"])
-def test_a_fleet_behind_the_simulator_answers_whole(simulator, behaviour):
-    seen = http_fleet(simulator(f"--behaviour={behaviour}", "--instances=300")).snapshot()
+def test_a_fleet_behind_the_simulator_answers_whole(simulator, transport, behaviour):
+    url = simulator(f"--behaviour={behaviour}", "--instances=300")
+    seen = http_fleet(url, transport).snapshot()
 
     addresses = [instance.ip for instance in seen.answered]
     assert len(set(addresses)) == 300
     assert addresses == sorted(addresses, key=address_order)
 
 
-def test_a_kept_connection_that_the_server_has_closed_costs_no_instance_its_answer(serve):
+def test_a_kept_connection_that_the_server_has_closed_costs_no_instance_its_answer(
+    serve, transport
+):
     script = {f"/10.58.1.{n}": instance_answer() for n in (1, 2, 3)}
     listing = answer(200, [path[1:] for path in script])
     server = serve({"/servers": listing, **script}, drops_kept=True)
-    fleet = http_fleet(server.url)
+    fleet = http_fleet(server.url, transport)
 
     for _ in range(3):
         assert len(fleet.snapshot().answered) == 3

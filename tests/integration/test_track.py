@@ -17,11 +17,16 @@ ENOUGH_S = 20
 
 
 @pytest.fixture
-def track(processes, environ):
+def track(processes, environ, transport):
     def start(url, *words, **options):
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
         return processes(
-            BIN / "cpx-monitor", "track", *words, env={**environ, "CPX_URL": url}, **streams
+            BIN / "cpx-monitor",
+            "track",
+            *words,
+            f"--transport={transport}",
+            env={**environ, "CPX_URL": url},
+            **streams,
         )
 
     return start
@@ -104,7 +109,7 @@ class TestPiped:
         tracking = track(server.url, "AuthService", "--every=0.1")
 
         assert tracking.stderr.readline() == (
-            "warning: round 2: no instance of AuthService is listed\n"
+            "warning: round 2: no listed instance is known to be of AuthService\n"
         )
 
     def test_what_is_listed_but_is_no_address_is_told_once(self, serve, track):

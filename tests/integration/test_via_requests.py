@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 import requests.exceptions
-from scripted_server import answer, never
+from scripted_server import answer
 
 from cpx_monitor.adapters.transport import TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
@@ -37,20 +37,6 @@ def test_a_failure_is_told_in_a_few_words(mocker, error, reason):
         get("http://localhost:1")
 
 
-def test_that_nobody_waits_any_more_sends_nothing(serve):
-    server = serve({"/servers": answer(200, []), "/never": never}, drops_kept=True)
-    transport = RequestsTransport(server.url, 1)
-    transport.get("/servers", 5, MOST_BYTES)
-
-    with pytest.raises(TimedOut):
-        transport.get("/never", 0.2, MOST_BYTES)
-    with pytest.raises(TimedOut):
-        transport.get("/never", 0.2, MOST_BYTES)
-    transport.get("/servers", 5, MOST_BYTES)
-
-    assert server.asked["/never"] == 2
-
-
 def test_a_proxy_that_fails_is_named(closed_port_url, monkeypatch):
     monkeypatch.setenv("http_proxy", closed_port_url)
 
@@ -69,18 +55,6 @@ def test_a_look_up_that_hangs_does_not_outlive_the_time_out(mocker):
     with pytest.raises(TimedOut):
         get("http://localhost:1", timeout_s=0.2)
     over.set()
-
-
-def test_a_connection_that_the_server_keeps_is_used_again(simulator):
-    from urllib.parse import urlsplit
-
-    address = urlsplit(simulator("--behaviour=fleet"))
-    transport = RequestsTransport(f"http://{address.netloc}", 1)
-    for _ in range(3):
-        assert transport.get("/servers", 5, 100_000).status == 200
-
-    (pool,) = transport._adapter.poolmanager.pools._container.values()
-    assert (pool.num_connections, pool.num_requests) == (1, 3)
 
 
 def test_proxies_of_the_environment_are_used(serve, monkeypatch):

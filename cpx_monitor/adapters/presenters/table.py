@@ -1,6 +1,6 @@
 """Reports as tables for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cpx_monitor.adapters.presenters.text import Cell, Column, draw_table
 from cpx_monitor.app.reports import (
@@ -126,6 +126,32 @@ def round_footer(shown: TrackRound) -> str:
         parts.append(f"{shown.coverage.unknown} of {shown.coverage.listed} listed unknown")
     took = f"in {shown.took_seconds:.2f} s"
     return f"{shown.service} round {shown.round}: {', '.join(parts)} {took}"
+
+
+def round_warnings(shown: TrackRound, before: TrackRound | None) -> Iterator[str]:
+    """What is to be said of a round beside its rows; what lasts is said when it begins."""
+    if shown.missed:
+        late = f"{counted(shown.missed, 'round')} before round {shown.round}"
+        yield f"{late} came due while another still ran: left out"
+    if shown.failure is not None:
+        yield f"round {shown.round} failed: {shown.failure}"
+        return
+    if not shown.items:
+        yield f"round {shown.round}: no listed instance is known to be of {shown.service}"
+    nameless = _nameless(shown)
+    if nameless and (before is None or nameless != _nameless(before)):
+        are = "is" if nameless == 1 else "are"
+        listed = shown.coverage.listed if shown.coverage else 0
+        yield f"round {shown.round}: {nameless} of {listed} listed {are} unknown, of any service"
+    if shown.rejected and (before is None or shown.rejected != before.rejected):
+        yield rejected_warning(shown.rejected)
+
+
+def _nameless(shown: TrackRound) -> int:
+    """How many unknown instances are not among the rows, and may be of any service."""
+    if shown.coverage is None:
+        return 0
+    return shown.coverage.unknown - sum(row.status is Status.UNKNOWN for row in shown.items)
 
 
 def rejected_warning(rejected: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ Options:
 import contextlib
 
 from cpx_monitor.adapters.presenters import machine, table
-from cpx_monitor.app.reports import TrackRound, counted
+from cpx_monitor.app.reports import TrackRound
 from cpx_monitor.app.tracking import track
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
@@ -39,29 +39,17 @@ def run(arguments: Arguments, console: Console) -> int:
     reading = Reading.from_arguments(arguments)
     output, every_s = arguments.value(OUTPUT), arguments.value(EVERY)
     color = console.wants_color(reading.color)
-    told_rejected: tuple[str, ...] = ()
     # Being told to stop is how tracking ends.
     with contextlib.suppress(Interrupted, OutputClosed):
         fleet, clock = fleet_and_clock(reading, console)
+        before: TrackRound | None = None
         for shown in track(fleet, clock, arguments.words["<service>"], reading.policy, every_s):
             console.write(
                 machine.track_jsonl(shown) if output == "jsonl" else table.track_round(shown, color)
             )
-            if shown.rejected and shown.rejected != told_rejected:
-                console.warn(table.rejected_warning(shown.rejected))
-            told_rejected = shown.rejected
-            _comment(shown, console, output)
+            for warning in table.round_warnings(shown, before):
+                console.warn(warning)
+            if output == "table" and console.stdout.isatty():
+                console.tell(table.round_footer(shown))
+            before = shown
     return exit_codes.DONE
-
-
-def _comment(shown: TrackRound, console: Console, output: str) -> None:
-    """What stderr says of a round."""
-    if shown.missed:
-        late = f"{counted(shown.missed, 'round')} before round {shown.round}"
-        console.warn(f"{late} came due while another still ran: left out")
-    if shown.failure is not None:
-        console.warn(f"round {shown.round} failed: {shown.failure}")
-    elif not shown.items:
-        console.warn(f"round {shown.round}: no instance of {shown.service} is listed")
-    if output == "table" and console.stdout.isatty():
-        console.tell(table.round_footer(shown))

@@ -41,6 +41,7 @@ def test_credentials_are_for_fetching_and_never_for_showing():
         ("http://localhost/\x1b[2J", "it has a space or a control character in it"),
         ("http://[::1", "it is not a URL"),
         ("http://.foo", "its host is neither a name nor an address"),
+        ("http://[v1.x]", "its host is neither a name nor an address"),
         ("http://*foo", "its host is neither a name nor an address"),
         ("http://a..b", "its host is neither a name nor an address"),
         ("http://ü..b", "its host is neither a name nor an address"),

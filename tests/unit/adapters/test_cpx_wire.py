@@ -44,9 +44,11 @@ class TestAnInstancesAnswer:
         assert reason_for(answer(cpu=text)) == f"cpu is {text!r}"
         assert reason_for(answer(memory=text)) == f"memory is {text!r}"
 
-    @pytest.mark.parametrize("value", [61, 0.5, None, True])
-    def test_a_percentage_that_is_no_text_is_quoted(self, value):
-        assert reason_for(answer(cpu=value)) == f"cpu is {value!r}"
+    @pytest.mark.parametrize(
+        ("value", "quoted"), [(61, "61"), (0.5, "0.5"), (None, "null"), (True, "true")]
+    )
+    def test_a_percentage_that_is_no_text_is_quoted_as_json_has_it(self, value, quoted):
+        assert reason_for(answer(cpu=value)) == f"cpu is {quoted}"
 
     def test_a_long_value_is_cut_in_the_reason(self):
         assert reason_for(answer(cpu="9" * 10_000)) == "cpu is '" + "9" * 39 + "…"
@@ -87,7 +89,7 @@ class TestAnInstancesAnswer:
             (b"9" * 10_000, "not valid JSON"),
             (b"[1]", "a JSON object was expected, not a list"),
             (b'"x"', "a JSON object was expected, not 'x'"),
-            (b"null", "a JSON object was expected, not None"),
+            (b"null", "a JSON object was expected, not null"),
         ],
     )
     def test_that_is_no_object_says_what_is_wrong(self, body, reason):
@@ -116,8 +118,8 @@ class TestTheListing:
             "'../etc'",
             "'http://10.0.0.2/'",
             "7",
-            "None",
-            "True",
+            "null",
+            "true",
             "an object",
             "a list",
             "'fe80::1%eth0'",

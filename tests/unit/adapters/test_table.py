@@ -172,3 +172,45 @@ def test_that_nothing_is_at_risk_is_not_said_without_the_unknown():
     assert table.no_risk_sentence(at_risk(snapshot(*fine, unknown(3)), POLICY, 2)) == (
         "no service is at risk: the one service has 2 healthy instances or more; 1 unknown"
     )
+
+
+class TestWarningsOfARound:
+    def of(self, shown, before=None):
+        return list(table.round_warnings(shown, before))
+
+    def test_are_none_where_all_is_well(self):
+        fine = tracked(1, instance(1), coverage=Coverage(1, 1, 0, 0))
+
+        assert self.of(fine) == []
+
+    def test_count_the_rounds_left_out(self):
+        late = tracked(5, instance(1), coverage=Coverage(1, 1, 0, 0), missed=2)
+
+        assert self.of(late) == [
+            "2 rounds before round 5 came due while another still ran: left out"
+        ]
+
+    def test_of_a_failed_round_say_why(self):
+        failed = tracked(2, unknown(1), coverage=None, failure="cannot reach CPX", items=())
+
+        assert self.of(failed) == ["round 2 failed: cannot reach CPX"]
+
+    def test_name_a_service_of_which_nothing_is_left(self):
+        gone = tracked(2, coverage=Coverage(3, 3, 0, 0))
+
+        assert self.of(gone) == ["round 2: no listed instance is known to be of AuthService"]
+
+    def test_count_the_unknown_that_may_be_of_any_service_when_their_number_changes(self):
+        first = tracked(1, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0))
+        second = tracked(2, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0))
+        third = tracked(3, instance(1), unknown(2), coverage=Coverage(9, 7, 2, 0))
+
+        assert self.of(first) == ["round 1: 2 of 9 listed are unknown, of any service"]
+        assert self.of(second, first) == []
+        assert self.of(third, second) == ["round 3: 1 of 9 listed is unknown, of any service"]
+
+    def test_tell_rejected_entries_when_they_change(self):
+        junk = tracked(1, instance(1), coverage=Coverage(1, 1, 0, 1), rejected=("'x'",))
+
+        assert self.of(junk) == ["1 listed entry is no address and left out: 'x'"]
+        assert self.of(junk, junk) == []

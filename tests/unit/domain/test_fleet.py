@@ -64,5 +64,5 @@ def test_an_address_has_one_spelling(text, canonical):
     ["", "10.58.1", "10.58.1.256", "10.58.1.01", "../admin", "http://10.0.0.1", "fe80::1%eth0"],
 )
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(ValueError, match=r"zone|IPv4 or IPv6"):
+    with pytest.raises(ValueError, match=r"has a zone|is neither an IPv4 nor an IPv6 address"):
         canonical_address(text)

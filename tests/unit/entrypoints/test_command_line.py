@@ -37,7 +37,7 @@ def test_words_are_read_by_the_help_text():
 
 
 @pytest.mark.parametrize(
-    "words", [["--output=json"], ["--output", "json"], ["-ojson"], ["-o", "json"]]
+    "words", [["--output=json"], ["--output", "json"], ["-ojson"], ["-o=json"], ["-o", "json"]]
 )
 def test_an_option_s_value_may_follow_in_every_usual_way(words):
     assert read("thing", *words)["--output"] == "json"
@@ -85,6 +85,7 @@ def test_help_is_not_asked_for_after_two_dashes():
     [
         ("AuthServce", "did you mean AuthService?"),
         ("authservice", "did you mean AuthService?"),
+        ("auth", "did you mean AuthService?"),
         ("xyzzy", None),
     ],
 )

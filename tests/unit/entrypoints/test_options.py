@@ -24,6 +24,7 @@ NOTHING_TYPED = {
     "--timeout": None,
     "--deadline": None,
     "--concurrency": None,
+    "--transport": None,
     "--color": None,
     "--verbose": False,
 }

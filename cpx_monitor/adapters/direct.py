@@ -1,0 +1,422 @@
+"""Requests to CPX on gevent's own loop: no threads, no patching, little between the loop and C.
+
+What makes it fast is what a request does not do. A connection has one standing read watcher,
+started once and not for each read; one timer looks after everybody's time-out; llhttp, in C, reads
+the answers as they come; and the greenlet that waits is switched to once, when its answer is whole.
+"""
+
+import base64
+import errno
+import os
+import socket
+import ssl
+import time
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import gevent
+import gevent.socket
+import httptools
+
+from cpx_monitor import __version__
+from cpx_monitor.adapters.transport import (
+    Response,
+    TimedOut,
+    TransportError,
+    explain_os_error,
+    too_large,
+)
+
+MOST_HEADERS = 100
+MOST_HEAD_BYTES = 65_536
+
+_READ, _WRITE = 1, 2
+_CHUNK_BYTES = 65_536
+_SWEEP_S = 0.05
+_LOOK_UP_AGAIN_AFTER_S = 60.0
+
+_Address = tuple[int, Any]
+
+
+class DirectTransport:
+    """Connections are kept where the server keeps them, and used again, the latest first."""
+
+    def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
+        parts = urlsplit(address)
+        is_tls = parts.scheme == "https"
+        self._tls = (tls or ssl.create_default_context()) if is_tls else None
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if is_tls else 80)
+        self._before_path = f"GET {parts.path}".encode("ascii")
+        self._after_path = _request_head(
+            parts.netloc.rpartition("@")[2], parts.username, parts.password
+        )
+        self._sweep = _Sweep()
+        self._idle: list[_Connection] = []
+        self._addresses: list[_Address] = []
+        self._looked_up_s = 0.0
+
+    def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
+        request = self._before_path + path.encode("ascii") + self._after_path
+        ends_at_s = time.monotonic() + timeout_s
+        while True:
+            kept = self._kept()
+            try:
+                connection = kept or self._connect(ends_at_s)
+                response = connection.exchange(request, ends_at_s, most_bytes)
+            except OSError as error:
+                # The server may close a connection just as it is used again; that says nothing of
+                # the request, so it gets another. The dead one is gone, so this comes to an end.
+                if kept is None or kept.has_answered:
+                    raise TransportError(explain_os_error(error)) from None
+            else:
+                if connection.is_open:
+                    self._idle.append(connection)
+                return response
+
+    def _kept(self) -> "_Connection | None":
+        while self._idle:
+            if (connection := self._idle.pop()).is_open:
+                return connection
+        return None
+
+    def _connect(self, ends_at_s: float) -> "_Connection":
+        """A connection to the first of the host's addresses that takes one.
+
+        Each gets its share of the time that is left, so that one that swallows packets does not
+        use up all of it.
+        """
+        addresses = self._look_up(ends_at_s)
+        for position, address in enumerate(addresses):
+            left_s = _left_s(ends_at_s)
+            try:
+                with gevent.Timeout(left_s / (len(addresses) - position), TimedOut):
+                    sock = _connected(address)
+                    if self._tls is not None:
+                        sock = _secured(sock, self._tls, self._host)
+            except (OSError, TimedOut):
+                if position == len(addresses) - 1:
+                    self._addresses = []
+                    raise
+            else:
+                if position:
+                    self._addresses = [address, *(each for each in addresses if each != address)]
+                return _Connection(sock, self._sweep)
+        raise AssertionError("a look-up gave nothing")
+
+    def _look_up(self, ends_at_s: float) -> list[_Address]:
+        now_s = time.monotonic()
+        if not self._addresses or now_s - self._looked_up_s > _LOOK_UP_AGAIN_AFTER_S:
+            with gevent.Timeout(_left_s(ends_at_s), TimedOut):
+                found = gevent.socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            self._addresses = [(family, address) for family, _, _, _, address in found]
+            self._looked_up_s = now_s
+        return self._addresses
+
+
+class _Connection:
+    """A connection and the answer that is being read from it.
+
+    The loop calls ``_on_readable``, and httptools the other ``on_…`` methods, outside the greenlet
+    that waits; what goes wrong there is kept in ``_error`` for it.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_encoding",
+        "_error",
+        "_head_bytes",
+        "_headers",
+        "_hub",
+        "_is_asked",
+        "_is_framed",
+        "_is_in_body",
+        "_is_tls",
+        "_is_whole",
+        "_keeps",
+        "_most_bytes",
+        "_parser",
+        "_received",
+        "_socket",
+        "_status",
+        "_sweep",
+        "_waiter",
+        "_watcher",
+        "has_answered",
+        "is_open",
+    )
+
+    def __init__(self, sock: socket.socket, sweep: "_Sweep") -> None:
+        self._hub = gevent.get_hub()
+        self._socket = sock
+        self._sweep = sweep
+        self._parser = httptools.HttpResponseParser(self)
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._is_asked = False
+        self._waiter: Any = None
+        self.is_open = True
+        self._watcher = self._hub.loop.io(sock.fileno(), _READ)
+        self._watcher.start(self._on_readable)
+
+    def exchange(self, request: bytes, ends_at_s: float, most_bytes: int) -> Response:
+        """Ask, and wait for the whole answer.
+
+        Raises:
+            OSError, TransportError: it did not come; the connection is closed.
+        """
+        self._most_bytes = most_bytes
+        self._error: Exception | None = None
+        self._is_asked = True
+        self.has_answered = False
+        self._start_answer()
+        try:
+            self._send(request, ends_at_s)
+            self._wait_for_answer(ends_at_s)
+        except BaseException:
+            self.close()
+            raise
+        self._is_asked = False
+        if not self._keeps:
+            self.close()
+        return Response(self._status, tuple(self._headers), self._body())
+
+    def fail(self, error: Exception) -> None:
+        """Whoever waits for the answer gets this instead."""
+        self._error = error
+        if self._waiter is not None:
+            self._waiter.switch()
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            self._watcher.stop()
+            self._watcher.close()
+            self._socket.close()
+
+    def _send(self, request: bytes, ends_at_s: float) -> None:
+        while request:
+            try:
+                request = request[self._socket.send(request) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                with gevent.Timeout(_left_s(ends_at_s), TimedOut):
+                    _wait(self._socket, _WRITE)
+
+    def _wait_for_answer(self, ends_at_s: float) -> None:
+        self._waiter = gevent.getcurrent()
+        self._sweep.add(self, ends_at_s)
+        try:
+            while not self._is_whole and self._error is None:
+                self._hub.switch()
+        finally:
+            self._sweep.remove(self)
+            self._waiter = None
+        if self._error is not None:
+            raise self._error
+
+    def _on_readable(self) -> None:
+        try:
+            self._read()
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        except Exception as error:
+            self._error = error
+        if not self._is_asked:
+            self.close()  # by the server, or it says what nobody has asked for
+        elif self._waiter is not None and (self._is_whole or self._error is not None):
+            self._waiter.switch()
+
+    def _read(self) -> None:
+        while True:
+            data = self._socket.recv(_CHUNK_BYTES)
+            if not data:
+                self._end()
+                return
+            self.has_answered = True
+            was_in_head = not self._is_in_body
+            try:
+                self._parser.feed_data(data)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+                raise TransportError("the answer is not HTTP") from None
+            if was_in_head:
+                self._head_bytes += len(data) - self._received
+                if self._head_bytes > MOST_HEAD_BYTES:
+                    raise TransportError(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
+            # TLS may hold more than one read gives, and the watcher knows nothing of that.
+            if self._is_whole or not self._is_tls:
+                return
+
+    def _end(self) -> None:
+        """The server has closed the connection, which ends an answer that has no length."""
+        self._keeps = False
+        if self._is_in_body and not self._is_framed:
+            self._status = self._parser.get_status_code()
+            self._is_whole = True
+        elif self.has_answered:
+            raise TransportError("the answer was cut off")
+        else:
+            raise ConnectionError("the connection was closed without an answer")
+
+    def _start_answer(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._chunks: list[bytes] = []
+        self._encoding = b""
+        self._received = 0
+        self._head_bytes = 0
+        self._is_framed = False
+        self._is_in_body = False
+        self._is_whole = False
+        self._status = 0
+
+    def _body(self) -> bytes:
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if self._encoding in (b"", b"identity"):
+            return body
+        return _decoded(body, self._encoding, self._most_bytes)
+
+    # What httptools calls, for each part of an answer.
+
+    def on_message_begin(self) -> None:
+        if self._is_whole:
+            self._keeps = False  # one more answer than questions
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_whole:
+            return
+        self._headers.append((name, value))
+        if len(self._headers) > MOST_HEADERS:
+            self._error = TransportError(f"more than {MOST_HEADERS} headers")
+        length = len(name)
+        if length == 14 or length == 16 or length == 17:
+            name = name.lower()
+            if name == b"content-encoding":
+                self._encoding = value.strip().lower()
+            elif name in (b"content-length", b"transfer-encoding"):
+                self._is_framed = True
+
+    def on_headers_complete(self) -> None:
+        self._is_in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        if self._is_whole:
+            return
+        self._received += len(body)
+        if self._received > self._most_bytes:
+            self._error = too_large(self._most_bytes)
+        else:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._is_whole:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:  # interim: the answer proper follows
+            self._start_answer()
+            return
+        self._status = status
+        self._keeps = self._parser.should_keep_alive()
+        self._is_whole = True
+
+
+class _Sweep:
+    """One timer for the time-outs of all: exact to a twentieth of a second, and free for each."""
+
+    def __init__(self) -> None:
+        self._ends_at_s: dict[_Connection, float] = {}
+        self._timer = gevent.get_hub().loop.timer(_SWEEP_S, _SWEEP_S)
+        self._is_running = False
+
+    def add(self, connection: _Connection, ends_at_s: float) -> None:
+        if not self._is_running:
+            self._is_running = True
+            self._timer.start(self._look)
+        self._ends_at_s[connection] = ends_at_s
+
+    def remove(self, connection: _Connection) -> None:
+        self._ends_at_s.pop(connection, None)
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        for connection, ends_at_s in list(self._ends_at_s.items()):
+            if now_s >= ends_at_s:
+                connection.fail(TimedOut())
+        if not self._ends_at_s:
+            self._is_running = False
+            self._timer.stop()
+
+
+def _request_head(host: str, user: str | None, password: str | None) -> bytes:
+    lines = [
+        " HTTP/1.1",
+        f"Host: {host}",
+        "Accept: application/json",
+        "Accept-Encoding: identity",
+        f"User-Agent: cpx-monitor/{__version__}",
+    ]
+    if user is not None:
+        pair = f"{unquote(user)}:{unquote(password or '')}".encode()
+        lines.append(f"Authorization: Basic {base64.b64encode(pair).decode('ascii')}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def _connected(address: _Address) -> socket.socket:
+    family, place = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        code = sock.connect_ex(place)
+        if code == errno.EINPROGRESS:
+            _wait(sock, _WRITE)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _secured(sock: socket.socket, tls: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    secure = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        while True:
+            try:
+                secure.do_handshake()
+                return secure
+            except ssl.SSLWantReadError:
+                _wait(secure, _READ)
+            except ssl.SSLWantWriteError:
+                _wait(secure, _WRITE)
+    except BaseException:
+        secure.close()
+        raise
+
+
+def _wait(sock: socket.socket, event: int) -> None:
+    hub = gevent.get_hub()
+    watcher = hub.loop.io(sock.fileno(), event)
+    try:
+        hub.wait(watcher)
+    finally:
+        watcher.close()
+
+
+def _left_s(ends_at_s: float) -> float:
+    return max(0.001, ends_at_s - time.monotonic())
+
+
+def _decoded(body: bytes, encoding: bytes, most_bytes: int) -> bytes:
+    """The body of a server that compresses unasked, but no more of it than is allowed."""
+    import zlib
+
+    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+        raise TransportError(f"the answer is encoded as {encoding.decode('latin-1')[:40]!r}")
+    try:
+        decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+        content = decompressor.decompress(body, most_bytes + 1)
+    except zlib.error:
+        raise TransportError("the answer cannot be decompressed") from None
+    if len(content) > most_bytes:
+        raise too_large(most_bytes)
+    return content

@@ -1,0 +1,219 @@
+"""What every Transport promises, whatever carries the requests."""
+
+import gzip
+import socket
+import time
+
+import gevent
+import pytest
+from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
+
+from cpx_monitor.adapters.direct import DirectTransport
+from cpx_monitor.adapters.transport import Response, TimedOut, TransportError
+from cpx_monitor.adapters.via_requests import RequestsTransport
+
+MOST_BYTES = 1000
+
+
+@pytest.fixture
+def make(transport):
+    """A transport to a URL."""
+    if transport == "direct":
+        return DirectTransport
+    return lambda url: RequestsTransport(url, concurrency=4)
+
+
+@pytest.fixture
+def get(make, serve):
+    """The answer of a server that behaves like this."""
+
+    def ask(behaviour, timeout_s=5.0):
+        return make(serve({"/x": behaviour}).url).get("/x", timeout_s, MOST_BYTES)
+
+    return ask
+
+
+class TestAnAnswer:
+    def test_has_status_body_and_headers_in_any_case(self, get):
+        response = get(answer(404, b"hello", "X-Thing: A thing"))
+
+        assert (response.status, response.body) == (404, b"hello")
+        assert (response.header("x-THING"), response.header("other")) == ("A thing", None)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"HTTP/1.0 200 OK\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello"),
+        ],
+    )
+    def test_may_be_framed_in_every_way_of_http(self, get, content):
+        assert get(raw(content)) == Response(200, get(raw(content)).headers, b"hello")
+
+    def test_may_come_in_pieces(self, get):
+        def in_pieces(connection, stopped):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi":
+                connection.sendall(bytes([byte]))
+                stopped.wait(0.001)
+
+        assert get(in_pieces).body == b"hi"
+
+    @pytest.mark.parametrize("status", [204, 304])
+    def test_may_have_no_body(self, get, status):
+        assert get(raw(f"HTTP/1.1 {status} Nothing\r\n\r\n".encode())).body == b""
+
+    def test_that_redirects_is_an_answer_like_any_other(self, get):
+        response = get(answer(301, b"", "Location: http://127.0.0.1:1/"))
+
+        assert (response.status, response.header("location")) == (301, "http://127.0.0.1:1/")
+
+    def test_may_be_as_large_as_allowed(self, get):
+        assert len(get(answer(200, b"x" * MOST_BYTES)).body) == MOST_BYTES
+
+
+class TestNoAnswer:
+    @pytest.mark.parametrize(
+        ("behaviour", "reason"),
+        [
+            (raw(b""), "the connection was closed without an answer"),
+            (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"), "the answer was cut off"),
+            (raw(b"SSH-2.0-OpenSSH\r\n"), "the answer is not HTTP"),
+            (raw(b"<html>"), "the answer is not HTTP"),
+            (answer(200, b"x" * (MOST_BYTES + 1)), "an answer of more than 0 KiB"),
+            (
+                answer(200, gzip.compress(b"x" * 10_000_000), "Content-Encoding: gzip"),
+                "an answer of more than",
+            ),
+            (
+                raw(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * (MOST_BYTES + 1)),
+                "an answer of more than 0 KiB",
+            ),
+        ],
+    )
+    def test_is_told_in_a_few_words(self, get, behaviour, reason):
+        with pytest.raises(TransportError, match=reason):
+            get(behaviour)
+
+    @pytest.mark.parametrize(
+        "header", ["X-Thing: a\r\n" * 200, f"X-Thing: {'a' * 100_000}\r\n"], ids=["many", "long"]
+    )
+    def test_comes_of_a_flood_of_headers(self, get, header):
+        with pytest.raises(TransportError):
+            get(raw(b"HTTP/1.1 200 OK\r\n" + header.encode() + b"Content-Length: 0\r\n\r\n"))
+
+    def test_comes_of_a_port_where_nobody_listens(self, make, closed_port_url):
+        with pytest.raises(TransportError, match="connection refused"):
+            make(closed_port_url).get("/x", 5, MOST_BYTES)
+
+
+class TestTheTimeOut:
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            never,
+            dripping(b"HTTP/1.1 200 OK\r\nX: "),
+            dripping(b"HTTP/1.0 200 OK\r\n\r\n{"),
+            dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"),
+        ],
+    )
+    def test_is_for_the_whole_exchange_however_it_drags_on(self, get, behaviour):
+        began_s = time.monotonic()
+
+        with pytest.raises(TimedOut):
+            get(behaviour, timeout_s=0.3)
+        assert 0.2 < time.monotonic() - began_s < 2
+
+    def test_covers_a_server_that_takes_no_connection(self, make):
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+            place = listener.getsockname()
+            with socket.create_connection(place), pytest.raises(TimedOut):
+                make(f"http://127.0.0.1:{place[1]}").get("/x", 0.3, MOST_BYTES)
+
+    def test_of_one_request_does_not_touch_another(self, make, serve):
+        transport = make(serve({"/x": answer(200, b"x"), "/never": never}).url)
+        stuck = gevent.spawn(transport.get, "/never", 0.3, MOST_BYTES)
+        stuck.start()
+        answers = [transport.get("/x", 5, MOST_BYTES).body for _ in range(20)]
+        stuck.join()
+
+        assert answers == [b"x"] * 20
+        assert isinstance(stuck.exception, TimedOut)
+
+    def test_is_followed_by_no_second_request_and_the_next_one_is_answered(self, make, serve):
+        server = serve({"/x": answer(200, b"x"), "/never": never}, drops_kept=True)
+        transport = make(server.url)
+        transport.get("/x", 5, MOST_BYTES)
+
+        for _ in range(2):
+            with pytest.raises(TimedOut):
+                transport.get("/never", 0.2, MOST_BYTES)
+        assert transport.get("/x", 5, MOST_BYTES).body == b"x"
+        assert server.asked == {"/x": 2, "/never": 2}
+
+
+class TestConnections:
+    def test_are_kept_where_the_server_keeps_them(self, make, serve):
+        server = serve({"/x": answer(200, b"x")}, keeps=True)
+        transport = make(server.url)
+
+        assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(5)] == [b"x"] * 5
+        assert server.connections == 1
+
+    def test_are_as_many_as_there_are_requests_at_once(self, make, serve):
+        server = serve({"/x": late(answer(200, b"x"), 0.2)}, keeps=True)
+        transport = make(server.url)
+
+        for _ in range(2):
+            gevent.joinall([gevent.spawn(transport.get, "/x", 5, MOST_BYTES) for _ in range(3)])
+        assert server.connections == 3
+
+    def test_that_the_server_closes_meanwhile_cost_no_answer(self, make, serve):
+        server = serve({"/x": answer(200, b"x")}, drops_kept=True)
+        transport = make(server.url)
+
+        assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(4)] == [b"x"] * 4
+        assert server.asked == {"/x": 4}
+
+    def test_on_which_something_came_unasked_are_not_used_again(self, make, serve):
+        twice = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx" * 2)
+        server = serve({"/x": in_turn(twice, answer(200, b"y"))}, drops_kept=True)
+        transport = make(server.url)
+
+        assert transport.get("/x", 5, MOST_BYTES).body == b"x"
+        assert transport.get("/x", 5, MOST_BYTES).body == b"y"
+
+
+def test_the_request_names_the_host_and_the_path_below_the_url(make, serve):
+    server = serve({"/api/v1/x": answer(200, b"")})
+
+    assert make(f"{server.url}/api/v1").get("/x", 5, MOST_BYTES).status == 200
+    lines = server.heads[0].split("\r\n")
+    assert lines[0] == "GET /api/v1/x HTTP/1.1"
+    assert f"Host: 127.0.0.1:{server.port}" in lines
+
+
+def test_credentials_in_the_url_are_sent(make, serve):
+    server = serve({"/x": answer(200, b"")})
+
+    make(server.url.replace("//", "//ann:s3cr%40t@")).get("/x", 5, MOST_BYTES)
+
+    assert "Authorization: Basic YW5uOnMzY3JAdA==" in server.heads[0]
+    assert "@" not in server.heads[0]
+
+
+def test_of_a_name_with_several_addresses_one_that_answers_is_enough(make):
+    # localhost is ::1 as well as 127.0.0.1 on most machines; the server is at one of them.
+    with ScriptedServer({"/x": answer(200, b"x")}) as server:
+        assert make(f"http://localhost:{server.port}").get("/x", 5, MOST_BYTES).body == b"x"
+
+
+def test_an_ipv6_server_is_reached(make):
+    with ScriptedServer({"/x": answer(200, b"x")}, host="::1") as server:
+        assert make(server.url).get("/x", 5, MOST_BYTES).body == b"x"
+        assert f"Host: [::1]:{server.port}" in server.heads[0]
