@@ -5,7 +5,7 @@ Parsing is total: any bytes give a value or a reason that a person understands.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,16 @@ MOST_SERVICE_NAME_CHARACTERS = 256
 MOST_QUOTED_CHARACTERS = 40
 
 # Nearly every percentage is one of these, and finding it here is faster than reading it.
-_WHOLE_PERCENTAGES: Mapping[object, int] = {f"{number}%": number for number in range(101)}
+_WHOLE_PERCENTAGES = {f"{number}%": number for number in range(101)}
 _PERCENTAGE = re.compile(r"(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)%", re.ASCII)
 
 
-# json.loads would first look for the encoding; JSON on the wire is UTF-8 (RFC 8259, 8.1).
-_decode_json = json.JSONDecoder().decode
+_MISSING = object()
+
+# json.loads would look for the encoding, though JSON on the wire is UTF-8 (RFC 8259, 8.1), and for
+# white space around the value, which is hardly ever there.
+_DECODER = json.JSONDecoder()
+_scan_json: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 
 
 class BadAnswer(Exception):
@@ -80,35 +84,39 @@ def parse_instance(ip: str, body: bytes) -> Observation:
 
 def _json(body: bytes) -> Any:
     try:
-        return _decode_json(body.decode())
+        text = body.decode()
+        try:
+            value, end = _scan_json(text, 0)
+        except StopIteration:
+            end = -1
+        return value if end == len(text) else _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise BadAnswer("not valid JSON" if body else "an empty answer") from None
 
 
 def _service_name(answer: Mapping[str, Any]) -> str:
-    name = _field(answer, "service")
-    if not isinstance(name, str) or not name.strip():
-        raise BadAnswer(f"service is {_quoted(name)}")
-    if len(name) > MOST_SERVICE_NAME_CHARACTERS:
+    name = answer.get("service", _MISSING)
+    if isinstance(name, str) and len(name) <= MOST_SERVICE_NAME_CHARACTERS and name.strip():
+        return name
+    if isinstance(name, str) and name.strip():
         raise BadAnswer(f"the service name is longer than {MOST_SERVICE_NAME_CHARACTERS}")
-    return name
+    raise _not_usable("service", name)
 
 
 def _percentage(answer: Mapping[str, Any], key: str) -> float:
-    text = _field(answer, key)
-    if isinstance(text, str) and (whole := _WHOLE_PERCENTAGES.get(text)) is not None:
-        return whole
-    if not isinstance(text, str) or not _PERCENTAGE.fullmatch(text):
-        raise BadAnswer(f"{key} is {_quoted(text)}")
-    number = text[:-1]
-    return float(number) if "." in number else int(number)
+    text = answer.get(key, _MISSING)
+    if isinstance(text, str):
+        whole = _WHOLE_PERCENTAGES.get(text)
+        if whole is not None:
+            return whole
+        if _PERCENTAGE.fullmatch(text):
+            number = text[:-1]
+            return float(number) if "." in number else int(number)
+    raise _not_usable(key, text)
 
 
-def _field(answer: Mapping[str, Any], key: str) -> Any:
-    try:
-        return answer[key]
-    except KeyError:
-        raise BadAnswer(f"{key} is missing") from None
+def _not_usable(key: str, value: object) -> BadAnswer:
+    return BadAnswer(f"{key} is {'missing' if value is _MISSING else _quoted(value)}")
 
 
 def _quoted(value: Any) -> str:

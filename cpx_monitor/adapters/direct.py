@@ -8,9 +8,10 @@ the answers as they come; and the greenlet that waits is switched to once, when 
 import base64
 import errno
 import os
+import re
 import socket
 import ssl
-import time
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,7 @@ from cpx_monitor.adapters.transport import (
     TimedOut,
     TransportError,
     explain_os_error,
+    find_header,
     too_large,
 )
 
@@ -34,6 +36,8 @@ _READ, _WRITE = 1, 2
 _CHUNK_BYTES = 65_536
 _SWEEP_S = 0.05
 _LOOK_UP_AGAIN_AFTER_S = 60.0
+
+_HAS_LENGTH = re.compile(rb"(?im)^(?:content-length|transfer-encoding):")
 
 _Address = tuple[int, Any]
 
@@ -58,27 +62,21 @@ class DirectTransport:
 
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         request = self._before_path + path.encode("ascii") + self._after_path
-        ends_at_s = time.monotonic() + timeout_s
+        ends_at_s = monotonic() + timeout_s
         while True:
-            kept = self._kept()
+            is_kept = bool(self._idle)
             try:
-                connection = kept or self._connect(ends_at_s)
+                connection = self._idle.pop() if is_kept else self._connect(ends_at_s)
                 response = connection.exchange(request, ends_at_s, most_bytes)
             except OSError as error:
                 # The server may close a connection just as it is used again; that says nothing of
                 # the request, so it gets another. The dead one is gone, so this comes to an end.
-                if kept is None or kept.has_answered:
+                if not is_kept or connection.has_answered:
                     raise TransportError(explain_os_error(error)) from None
             else:
-                if connection.is_open:
+                if response.keeps:
                     self._idle.append(connection)
                 return response
-
-    def _kept(self) -> "_Connection | None":
-        while self._idle:
-            if (connection := self._idle.pop()).is_open:
-                return connection
-        return None
 
     def _connect(self, ends_at_s: float) -> "_Connection":
         """A connection to the first of the host's addresses that takes one.
@@ -105,7 +103,7 @@ class DirectTransport:
         raise AssertionError("a look-up gave nothing")
 
     def _look_up(self, ends_at_s: float) -> list[_Address]:
-        now_s = time.monotonic()
+        now_s = monotonic()
         if not self._addresses or now_s - self._looked_up_s > _LOOK_UP_AGAIN_AFTER_S:
             with gevent.Timeout(_left_s(ends_at_s), TimedOut):
                 found = gevent.socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
@@ -123,13 +121,10 @@ class _Connection:
 
     __slots__ = (
         "_chunks",
-        "_encoding",
         "_error",
-        "_head_bytes",
-        "_headers",
+        "_head",
         "_hub",
         "_is_asked",
-        "_is_framed",
         "_is_in_body",
         "_is_tls",
         "_is_whole",
@@ -152,8 +147,10 @@ class _Connection:
         self._sweep = sweep
         self._parser = httptools.HttpResponseParser(self)
         self._is_tls = isinstance(sock, ssl.SSLSocket)
-        self._is_asked = False
         self._waiter: Any = None
+        self._error: Exception | None = None
+        self._chunks: list[bytes] = []
+        self._is_asked = self._is_in_body = self._is_whole = self.has_answered = False
         self.is_open = True
         self._watcher = self._hub.loop.io(sock.fileno(), _READ)
         self._watcher.start(self._on_readable)
@@ -165,20 +162,28 @@ class _Connection:
             OSError, TransportError: it did not come; the connection is closed.
         """
         self._most_bytes = most_bytes
-        self._error: Exception | None = None
-        self._is_asked = True
-        self.has_answered = False
         self._start_answer()
         try:
+            if not self.is_open:
+                raise ConnectionError("the connection was closed without an answer")
             self._send(request, ends_at_s)
-            self._wait_for_answer(ends_at_s)
+            self._waiter = gevent.getcurrent()
+            self._sweep.add(self, ends_at_s)
+            while not self._is_whole and self._error is None:
+                self._hub.switch()
+            if self._error is not None:
+                raise self._error
+            response = self._response()
         except BaseException:
             self.close()
             raise
+        finally:
+            self._sweep.remove(self)
+            self._waiter = None
         self._is_asked = False
-        if not self._keeps:
+        if not response.keeps:
             self.close()
-        return Response(self._status, tuple(self._headers), self._body())
+        return response
 
     def fail(self, error: Exception) -> None:
         """Whoever waits for the answer gets this instead."""
@@ -194,28 +199,21 @@ class _Connection:
             self._socket.close()
 
     def _send(self, request: bytes, ends_at_s: float) -> None:
-        while request:
+        while True:
             try:
-                request = request[self._socket.send(request) :]
+                sent = self._socket.send(request)
+                if sent == len(request):
+                    return
+                request = request[sent:]
             except (BlockingIOError, ssl.SSLWantWriteError):
                 with gevent.Timeout(_left_s(ends_at_s), TimedOut):
                     _wait(self._socket, _WRITE)
 
-    def _wait_for_answer(self, ends_at_s: float) -> None:
-        self._waiter = gevent.getcurrent()
-        self._sweep.add(self, ends_at_s)
-        try:
-            while not self._is_whole and self._error is None:
-                self._hub.switch()
-        finally:
-            self._sweep.remove(self)
-            self._waiter = None
-        if self._error is not None:
-            raise self._error
-
     def _on_readable(self) -> None:
         try:
-            self._read()
+            # TLS may hold more than one read gives, and the watcher knows nothing of that.
+            while self._read() and self._is_tls:
+                pass
         except (BlockingIOError, ssl.SSLWantReadError):
             pass
         except Exception as error:
@@ -225,30 +223,27 @@ class _Connection:
         elif self._waiter is not None and (self._is_whole or self._error is not None):
             self._waiter.switch()
 
-    def _read(self) -> None:
-        while True:
-            data = self._socket.recv(_CHUNK_BYTES)
-            if not data:
-                self._end()
-                return
-            self.has_answered = True
-            was_in_head = not self._is_in_body
-            try:
-                self._parser.feed_data(data)
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-                raise TransportError("the answer is not HTTP") from None
-            if was_in_head:
-                self._head_bytes += len(data) - self._received
-                if self._head_bytes > MOST_HEAD_BYTES:
-                    raise TransportError(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
-            # TLS may hold more than one read gives, and the watcher knows nothing of that.
-            if self._is_whole or not self._is_tls:
-                return
+    def _read(self) -> bool:
+        """Take in what has come; whether more of the answer is to come."""
+        data = self._socket.recv(_CHUNK_BYTES)
+        if not data:
+            self._end()
+            return False
+        self.has_answered = True
+        if not self._is_in_body:
+            self._head += data
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            raise TransportError("the answer is not HTTP") from None
+        if len(self._head) > MOST_HEAD_BYTES:
+            raise TransportError(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
+        return not self._is_whole
 
     def _end(self) -> None:
         """The server has closed the connection, which ends an answer that has no length."""
         self._keeps = False
-        if self._is_in_body and not self._is_framed:
+        if self._is_in_body and not _HAS_LENGTH.search(self._headers()):
             self._status = self._parser.get_status_code()
             self._is_whole = True
         elif self.has_answered:
@@ -257,42 +252,39 @@ class _Connection:
             raise ConnectionError("the connection was closed without an answer")
 
     def _start_answer(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._chunks: list[bytes] = []
-        self._encoding = b""
+        self._head = b""
+        self._chunks = []
         self._received = 0
-        self._head_bytes = 0
-        self._is_framed = False
-        self._is_in_body = False
-        self._is_whole = False
         self._status = 0
+        self._is_in_body = self._is_whole = self.has_answered = False
+        self._error = None
+        self._is_asked = True
 
-    def _body(self) -> bytes:
+    def _headers(self) -> bytes:
+        """The header lines; ``_head`` may hold the beginning of the body as well."""
+        head = self._head
+        while True:
+            lines, _, rest = head.partition(b"\r\n\r\n")
+            if not lines.startswith(b"HTTP/1.1 1"):  # interim answers come before it
+                return lines
+            head = rest
+
+    def _response(self) -> Response:
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if self._encoding in (b"", b"identity"):
-            return body
-        return _decoded(body, self._encoding, self._most_bytes)
+        headers = self._headers()
+        if headers.count(b"\n") > MOST_HEADERS:
+            raise TransportError(f"more than {MOST_HEADERS} headers")
+        if b"content-encoding" in headers.lower():
+            encoding = find_header(headers, "content-encoding") or "identity"
+            body = _decoded(body, encoding.lower(), self._most_bytes)
+        return Response(self._status, headers, body, self._keeps)
 
     # What httptools calls, for each part of an answer.
 
     def on_message_begin(self) -> None:
         if self._is_whole:
             self._keeps = False  # one more answer than questions
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_whole:
-            return
-        self._headers.append((name, value))
-        if len(self._headers) > MOST_HEADERS:
-            self._error = TransportError(f"more than {MOST_HEADERS} headers")
-        length = len(name)
-        if length == 14 or length == 16 or length == 17:
-            name = name.lower()
-            if name == b"content-encoding":
-                self._encoding = value.strip().lower()
-            elif name in (b"content-length", b"transfer-encoding"):
-                self._is_framed = True
 
     def on_headers_complete(self) -> None:
         self._is_in_body = True
@@ -311,7 +303,7 @@ class _Connection:
             return
         status = self._parser.get_status_code()
         if status < 200:  # interim: the answer proper follows
-            self._start_answer()
+            self._is_in_body = False
             return
         self._status = status
         self._keeps = self._parser.should_keep_alive()
@@ -336,7 +328,7 @@ class _Sweep:
         self._ends_at_s.pop(connection, None)
 
     def _look(self) -> None:
-        now_s = time.monotonic()
+        now_s = monotonic()
         for connection, ends_at_s in list(self._ends_at_s.items()):
             if now_s >= ends_at_s:
                 connection.fail(TimedOut())
@@ -403,15 +395,17 @@ def _wait(sock: socket.socket, event: int) -> None:
 
 
 def _left_s(ends_at_s: float) -> float:
-    return max(0.001, ends_at_s - time.monotonic())
+    return max(0.001, ends_at_s - monotonic())
 
 
-def _decoded(body: bytes, encoding: bytes, most_bytes: int) -> bytes:
+def _decoded(body: bytes, encoding: str, most_bytes: int) -> bytes:
     """The body of a server that compresses unasked, but no more of it than is allowed."""
     import zlib
 
-    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-        raise TransportError(f"the answer is encoded as {encoding.decode('latin-1')[:40]!r}")
+    if encoding == "identity":
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise TransportError(f"the answer is encoded as {encoding[:40]!r}")
     try:
         decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
         content = decompressor.decompress(body, most_bytes + 1)

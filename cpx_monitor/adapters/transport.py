@@ -1,27 +1,35 @@
 """How one request gets to CPX and back."""
 
 import os
+import re
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A whole answer; ``headers`` are as they came."""
+class Response(NamedTuple):
+    """A whole answer.
+
+    ``head`` holds its header lines as they came: hardly anybody reads one, and taking them apart
+    would cost as much as all the rest. ``keeps`` says that the server keeps the connection for
+    further requests.
+    """
 
     status: int
-    headers: tuple[tuple[bytes, bytes], ...]
+    head: bytes
     body: bytes
+    keeps: bool
 
     def header(self, name: str) -> str | None:
         """The first header of that name, in any case; None where there is none."""
-        wanted = name.lower().encode("ascii")
-        for given, value in self.headers:
-            if given.lower() == wanted:
-                return value.decode("latin-1")
-        return None
+        return find_header(self.head, name)
+
+
+def find_header(head: bytes, name: str) -> str | None:
+    line = re.search(
+        rb"(?im)^" + re.escape(name.encode("ascii")) + rb":[ \t]*(.*?)[ \t]*\r?$", head
+    )
+    return None if line is None else line[1].decode("latin-1")
 
 
 class TransportError(Exception):

@@ -189,12 +189,9 @@ class RequestsTransport:
         left_s = max(0.001, ends_at_s - time.monotonic())
         with self._adapter.send(request, timeout=left_s, **self._surroundings) as answer:
             body = b"".join(_chunks(answer.raw, ends_at_s, most_bytes))
-            headers = tuple(
-                (name.encode("latin-1"), value.encode("latin-1"))
-                for name, value in answer.headers.items()
-            )
+            head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
             exchange.sock = None
-            return Response(answer.status_code, headers, body)
+            return Response(answer.status_code, head.encode("latin-1"), body, _keeps(answer))
 
 
 def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, most_bytes: int) -> Iterator[bytes]:
@@ -206,6 +203,14 @@ def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, most_bytes: int) -> Ite
         if time.monotonic() > ends_at_s:
             raise TimeoutError
         yield chunk
+
+
+def _keeps(answer: requests.Response) -> bool:
+    """Whether the connection can be used again, by RFC 9112, sections 6.3 and 9.3."""
+    headers = answer.headers
+    wants = headers.get("Connection", "").lower()
+    is_framed = "Content-Length" in headers or "Transfer-Encoding" in headers
+    return is_framed and "close" not in wants and (answer.raw.version > 10 or "keep" in wants)
 
 
 def _explained(error: Exception) -> TransportError:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address
+from socket import inet_aton
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII)
@@ -119,12 +120,11 @@ def canonical_address(text: str) -> str:
     return str(address)
 
 
-def address_order(ip: str) -> tuple[int, int]:
+def address_order(ip: str) -> tuple[int, bytes]:
     """A sort key that puts 10.0.0.9 before 10.0.0.10, and IPv4 before IPv6."""
     if ":" in ip:
-        return 6, int(IPv6Address(ip))
-    first, second, third, fourth = ip.split(".")
-    return 4, int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)
+        return 6, IPv6Address(ip).packed
+    return 4, inet_aton(ip)
 
 
 def in_address_order(observations: Iterable[Observation]) -> tuple[Observation, ...]:

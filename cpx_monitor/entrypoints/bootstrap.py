@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 
 from cpx_monitor.adapters.clock import SystemClock
+from cpx_monitor.adapters.concurrency import Limit
 from cpx_monitor.adapters.cpx_url import CpxUrl
 from cpx_monitor.adapters.transport import Transport
 from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 from cpx_monitor.entrypoints.options import Reading
+
+MOST_THREADS = 64
 
 
 def fleet_and_clock(reading: Reading, console: Console) -> tuple[Fleet, Clock]:
@@ -30,12 +33,20 @@ def fleet_and_clock(reading: Reading, console: Console) -> tuple[Fleet, Clock]:
         reading.url,
         transport,
         clock,
+        _limit(reading),
         timeout_s=reading.timeout_s,
         deadline_s=reading.deadline_s,
-        concurrency=reading.concurrency,
         tell=console.tell if reading.verbose else _say_nothing,
     )
     return fleet, clock
+
+
+def _limit(reading: Reading) -> Limit:
+    from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit
+
+    if reading.concurrency is not None:
+        return FixedLimit(reading.concurrency)
+    return AdaptiveLimit()
 
 
 def _transport(reading: Reading, url: CpxUrl, environ: Mapping[str, str]) -> Transport:
@@ -43,7 +54,7 @@ def _transport(reading: Reading, url: CpxUrl, environ: Mapping[str, str]) -> Tra
     if name == "requests" or (name == "auto" and _a_proxy_applies(url, environ)):
         from cpx_monitor.adapters.via_requests import RequestsTransport
 
-        return RequestsTransport(url.address, reading.concurrency)
+        return RequestsTransport(url.address, reading.concurrency or MOST_THREADS)
     from cpx_monitor.adapters.direct import DirectTransport
 
     return DirectTransport(url.address)

@@ -23,7 +23,7 @@ READING_OPTIONS = """\
       --deadline=<s>          for one look at the whole fleet; what has not
                               answered by then is Unknown (default: 30)
       --concurrency=<n>       how many instances to ask at once
-                              (default: auto, which is 4)
+                              (default: auto, which finds it out)
       --transport=<name>      direct: gevent sockets, fast; requests: proxies
                               and netrc; auto: direct where no proxy applies
                               (default: auto)
@@ -32,8 +32,6 @@ READING_OPTIONS = """\
   -h, --help                  this help
 """
 
-# One that suits every server: the reference server drops connections past the sixth that waits.
-AUTOMATIC_CONCURRENCY = 4
 MOST_CONCURRENCY = 1000
 LONGEST_DURATION_S = 86_400.0
 
@@ -119,9 +117,9 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def _concurrency(text: str) -> int:
+def _concurrency(text: str) -> int | None:
     if text == "auto":
-        return AUTOMATIC_CONCURRENCY
+        return None
     try:
         return whole_number(1, MOST_CONCURRENCY)(text)
     except ValueError as error:
@@ -146,7 +144,7 @@ class Reading:
     policy: HealthPolicy
     timeout_s: float
     deadline_s: float
-    concurrency: int
+    concurrency: int | None
     transport: str
     color: str
     verbose: bool

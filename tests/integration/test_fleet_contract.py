@@ -5,6 +5,7 @@ import pytest
 from scripted_server import answer, in_turn, instance_answer, raw
 
 from cpx_monitor.adapters.clock import SystemClock
+from cpx_monitor.adapters.concurrency import AdaptiveLimit
 from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 from cpx_monitor.adapters.cpx_url import parse_url
 from cpx_monitor.adapters.direct import DirectTransport
@@ -19,9 +20,9 @@ def http_fleet(url, transport="direct"):
         parse_url(url),
         DirectTransport(url) if transport == "direct" else RequestsTransport(url, 4),
         SystemClock(gevent.sleep),
+        AdaptiveLimit(),
         timeout_s=5,
         deadline_s=30,
-        concurrency=4,
         tell=lambda line: None,
     )
 

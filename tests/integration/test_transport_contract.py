@@ -9,7 +9,7 @@ import pytest
 from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
 
 from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import Response, TimedOut, TransportError
+from cpx_monitor.adapters.transport import TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MOST_BYTES = 1000
@@ -53,7 +53,9 @@ class TestAnAnswer:
         ],
     )
     def test_may_be_framed_in_every_way_of_http(self, get, content):
-        assert get(raw(content)) == Response(200, get(raw(content)).headers, b"hello")
+        response = get(raw(content))
+
+        assert (response.status, response.body) == (200, b"hello")
 
     def test_may_come_in_pieces(self, get):
         def in_pieces(connection, stopped):
@@ -158,6 +160,20 @@ class TestTheTimeOut:
 
 
 class TestConnections:
+    @pytest.mark.parametrize(
+        ("content", "keeps"),
+        [
+            (b"HTTP/1.0 200 OK\r\n\r\n", False),
+            (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", False),
+            (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", True),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", False),
+            (b"HTTP/1.1 200 OK\r\n\r\n", False),
+        ],
+    )
+    def test_are_known_to_be_kept_or_not(self, get, content, keeps):
+        assert get(raw(content)).keeps is keeps
+
     def test_are_kept_where_the_server_keeps_them(self, make, serve):
         server = serve({"/x": answer(200, b"x")}, keeps=True)
         transport = make(server.url)

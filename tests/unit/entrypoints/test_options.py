@@ -40,13 +40,12 @@ def test_the_defaults_are_those_that_the_help_tells():
 
     assert default.url.address == "http://localhost:8080"
     assert default.policy == HealthPolicy(90, 90)
-    assert (default.timeout_s, default.deadline_s, default.concurrency) == (5, 30, 4)
+    assert (default.timeout_s, default.deadline_s, default.concurrency) == (5, 30, None)
     for told in (
         "http://localhost:8080",
         "(default: 90)",
         "(default: 5)",
         "(default: 30)",
-        "is 4)",
     ):
         assert told in READING_OPTIONS
 
@@ -134,8 +133,8 @@ def test_a_choice_is_one_of_those_offered():
         one_of("a", "b")("c")
 
 
-def test_automatic_concurrency_suits_every_server():
-    assert Arguments({"--concurrency": "auto"}, {}).value(CONCURRENCY) == 4
+def test_concurrency_is_found_out_unless_a_number_is_given():
+    assert Arguments({"--concurrency": "auto"}, {}).value(CONCURRENCY) is None
     assert Arguments({"--concurrency": "50"}, {}).value(CONCURRENCY) == 50
 
 

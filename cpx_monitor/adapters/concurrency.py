@@ -1,0 +1,190 @@
+"""How many requests to have under way at once: samples in, a number out; no clock, no gevent.
+
+No fixed number is right. A server with one thread and a short queue loses connections beyond a
+handful; one that is far away answers hundreds in the time of one. So the number is found by trying,
+round by round. A round counts only requests begun after the number last changed, and ends with a
+decision; trouble ends it early, and so counts once, however many requests it hits.
+"""
+
+from enum import Enum, auto
+from statistics import median
+from typing import Protocol
+
+SHORTEST_ROUND_S = 0.005
+
+
+class Trouble(Enum):
+    """Refused: the server said that it is too much. Slow: it did not answer in time."""
+
+    REFUSED = auto()
+    SLOW = auto()
+
+
+class Limit(Protocol):
+    @property
+    def value(self) -> int:
+        """How many requests may be under way now."""
+
+    def begin_collection(self, keeps: bool) -> None:
+        """Another fleet is about to be asked; ``keeps``: its server keeps connections open."""
+
+    def begin(self) -> int:
+        """A request begins; its end has to be told with what this returns."""
+
+    def end(
+        self, begun_in: int, began_s: float, ended_s: float, trouble: Trouble | None = None
+    ) -> None:
+        """It has ended, well or in trouble."""
+
+
+class FixedLimit:
+    """Just so many."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def begin_collection(self, keeps: bool) -> None:
+        pass
+
+    def begin(self) -> int:
+        return 0
+
+    def end(
+        self, begun_in: int, began_s: float, ended_s: float, trouble: Trouble | None = None
+    ) -> None:
+        pass
+
+
+class AdaptiveLimit:
+    """Finds what a server can take, differently for the two kinds there are.
+
+    One that closes each connection has to accept each anew, from a queue that may hold five. The
+    number grows by one while less than two requests seem to wait there: of ``value`` under way,
+    those that make the median latency longer than the lowest one (Little's law). Beyond five it
+    goes only where latency stays flat, for then nothing queues.
+
+    One that keeps them has no such queue. The number doubles while that makes the whole faster, or
+    leaves latency flat, and then holds the best one seen.
+
+    What was learnt stays from one collection to the next.
+    """
+
+    FIRST_CLOSING = 2
+    MOST_CLOSING_UNLESS_FLAT = 5
+    FIRST_KEEPING = 8
+    MOST_WAITING = 2.0
+    FLAT = 1.35
+    FASTER = 1.12
+    BACK_OFF = 0.75
+    FADING = 1.05
+    STALLED_S = 0.9  # the first time-out for a lost SYN is a second
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._keeps: bool | None = None
+        self._is_searching = True
+        self._lowest_s = float("inf")
+        self._best_rate = 0.0
+        self._best_value = 1
+        self._misses = 0
+        self._round = 0
+        self._round_began_s = float("inf")
+        self._latencies_s: list[float] = []
+        self._set(self.FIRST_CLOSING)
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    def begin_collection(self, keeps: bool) -> None:
+        if keeps != self._keeps:
+            self._keeps = keeps
+            self._is_searching = True
+            self._lowest_s = float("inf")
+            self._best_rate = 0.0
+            self._set(self.FIRST_KEEPING if keeps else self.FIRST_CLOSING)
+            return
+        self._lowest_s *= self.FADING  # so that what was once does not hold for ever
+        self._best_value += 1
+        self._start_round()
+
+    def begin(self) -> int:
+        return self._round
+
+    def end(
+        self, begun_in: int, began_s: float, ended_s: float, trouble: Trouble | None = None
+    ) -> None:
+        if begun_in != self._round:
+            return
+        latency_s = ended_s - began_s
+        if trouble is None and latency_s > self.STALLED_S and latency_s > 10 * self._lowest_s:
+            trouble = Trouble.REFUSED
+        if trouble is not None:
+            self._back_off(trouble)
+            return
+        self._latencies_s.append(latency_s)
+        self._round_began_s = min(self._round_began_s, began_s)
+        if len(self._latencies_s) >= self._samples_wanted:
+            round_s = ended_s - self._round_began_s
+            # A shorter one could not tell a difference from noise.
+            if round_s >= SHORTEST_ROUND_S or not self._keeps:
+                self._decide(round_s)
+
+    @property
+    def _samples_wanted(self) -> int:
+        return self._value if self._keeps else max(8, 2 * self._value)
+
+    def _decide(self, round_s: float) -> None:
+        self._lowest_s = min(self._lowest_s, *self._latencies_s)
+        median_s = median(self._latencies_s)
+        is_flat = median_s <= self.FLAT * self._lowest_s
+        if self._keeps:
+            self._decide_keeping(len(self._latencies_s) / round_s, median_s, is_flat)
+        else:
+            self._decide_closing(median_s, is_flat)
+
+    def _decide_closing(self, median_s: float, is_flat: bool) -> None:
+        waiting = self._value * (1 - self._lowest_s / median_s) if median_s else 0.0
+        if self._value < self.MOST_CLOSING_UNLESS_FLAT and waiting < self.MOST_WAITING:
+            self._set(self._value + 1)
+        elif self._value >= self.MOST_CLOSING_UNLESS_FLAT and is_flat and median_s > 0.002:
+            self._set(self._value * 2)
+        else:
+            self._start_round()
+
+    def _decide_keeping(self, rate: float, median_s: float, is_flat: bool) -> None:
+        if not self._is_searching:
+            self._grow_back()
+            return
+        is_faster = rate > self.FASTER * self._best_rate
+        if rate > self._best_rate:
+            self._best_rate, self._best_value = rate, self._value
+        if is_faster or is_flat:
+            self._misses = 0
+            # Far away, waiting is all there is to it, and nothing is lost by a longer step.
+            self._set(self._value * (4 if is_flat and median_s > SHORTEST_ROUND_S else 2))
+        elif self._misses == 0:
+            self._misses = 1
+            self._start_round()
+        else:
+            self._is_searching = False
+            self._set(self._best_value)
+
+    def _grow_back(self) -> None:
+        """After trouble, carefully: by one a round, and never again to where the trouble was."""
+        self._set(self._value + 1 if self._value < self._best_value else self._value)
+
+    def _back_off(self, trouble: Trouble) -> None:
+        if trouble is Trouble.REFUSED:
+            self._is_searching = False
+            self._best_value = max(1, self._value - 1)
+        self._set(int(self._value * self.BACK_OFF))
+
+    def _set(self, value: int) -> None:
+        self._value = max(1, min(value, self._most))
+        self._start_round()
+
+    def _start_round(self) -> None:
+        self._round += 1
+        self._latencies_s = []
+        self._round_began_s = float("inf")

@@ -1,0 +1,72 @@
+"""When the next request may go to a server that limits the rate; no clock and no gevent here.
+
+A refusal that names its wait (429 or 503 with Retry-After) shuts one gate for everybody until the
+wait is over: nothing is sent meanwhile. To meet few refusals, requests are paced after the first.
+
+What rate the server allows is not told, but it is bounded. Had we gone on like this, waits
+included, the server would have let us through at ``accepted / (time sending + wait)``; and it has
+just refused the rate at which we sent. The pace is set between the two (their geometric mean), and
+grows slowly from there until the next refusal. A bucket of tokens fills up during the wait.
+"""
+
+import math
+
+GROWTH_A_SECOND = 1.1
+SLOWEST_PACE = 1.0
+LARGEST_BURST_S = 0.005
+
+
+class Throttle:
+    """All times are seconds of one monotonic clock."""
+
+    def __init__(self, now_s: float) -> None:
+        self.is_active = False
+        """Whether anything has been refused yet; as long as not, there is no need to ask."""
+        self._opens_at_s = now_s
+        self._accepted = 0
+        self._pace: float | None = None
+        self._paced_at_s = 0.0
+        self._next_at_s = -math.inf
+
+    def delay_s(self, now_s: float) -> float:
+        """How long to wait before asking again; after a 0 the request has to go."""
+        if now_s < self._opens_at_s:
+            return self._opens_at_s - now_s
+        if self._pace is None:
+            return 0.0
+        self._grow(now_s)
+        # A timer is never quite on time: what it was late by may be made up for, but no more.
+        self._next_at_s = max(self._next_at_s, now_s - LARGEST_BURST_S)
+        if now_s < self._next_at_s:
+            return self._next_at_s - now_s
+        self._next_at_s += 1 / self._pace
+        return 0.0
+
+    def accepted(self) -> None:
+        """A request was answered, and not refused."""
+        self._accepted += 1
+
+    def refused(self, now_s: float, wait_s: float) -> None:
+        """A request was refused, and none is welcome for that long."""
+        self.is_active = True
+        if now_s >= self._opens_at_s:
+            # The first since the gate was opened; those that follow it tell nothing new.
+            self._set_pace(now_s, max(wait_s, LARGEST_BURST_S))
+            self._accepted = 0
+        self._opens_at_s = max(self._opens_at_s, now_s + wait_s)
+
+    def _set_pace(self, now_s: float, wait_s: float) -> None:
+        sending_s = max(now_s - self._opens_at_s, LARGEST_BURST_S)
+        sustained = self._accepted / (sending_s + wait_s)
+        tried = self._accepted / sending_s
+        if self._pace is not None:
+            tried = min(tried, self._pace)
+        self._pace = max(SLOWEST_PACE, math.sqrt(sustained * tried))
+        self._paced_at_s = now_s + wait_s
+        self._next_at_s = -math.inf
+
+    def _grow(self, now_s: float) -> None:
+        assert self._pace is not None
+        if now_s > self._paced_at_s:
+            self._pace *= GROWTH_A_SECOND ** (now_s - self._paced_at_s)
+            self._paced_at_s = now_s

@@ -1,0 +1,97 @@
+import pytest
+
+from cpx_monitor.adapters.throttle import SLOWEST_PACE, Throttle
+
+
+class TokenBucket:
+    """Lets ``rate`` a second through, and up to ``burst`` that were saved up."""
+
+    def __init__(self, rate, burst, retry_after_s=1.0):
+        self.rate, self.burst, self.retry_after_s = rate, burst, retry_after_s
+        self.tokens, self.filled_at_s = burst, 0.0
+
+    def takes(self, now_s):
+        self.tokens = min(self.burst, self.tokens + self.rate * (now_s - self.filled_at_s))
+        self.filled_at_s = now_s
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def collect(server, requests, under_way=64, client_s=20e-6, latency_s=0.002):
+    """So many answers through a throttle; when it was over, refusals, and gates not kept shut."""
+    throttle = Throttle(0.0)
+    now_s, answered, refusals, too_early = 0.0, 0, 0, 0
+    shut_until_s = 0.0
+    answers = []  # (when it comes, whether it was let through), in order
+    while answered < requests:
+        delay_s = throttle.delay_s(now_s) if throttle.is_active else 0.0
+        if not delay_s and len(answers) < under_way:
+            too_early += now_s < shut_until_s
+            answers.append((now_s + latency_s, server.takes(now_s)))
+            now_s += client_s
+        elif answers and (not delay_s or answers[0][0] <= now_s + delay_s):
+            comes_s, is_through = answers.pop(0)
+            now_s = max(now_s, comes_s)
+            if is_through:
+                answered += 1
+                throttle.accepted()
+            else:
+                refusals += 1
+                throttle.refused(now_s, server.retry_after_s)
+                shut_until_s = max(shut_until_s, now_s + server.retry_after_s)
+        else:
+            now_s += delay_s
+    return now_s, refusals, too_early
+
+
+def test_nothing_is_held_back_as_long_as_nothing_is_refused():
+    throttle = Throttle(0.0)
+
+    assert not throttle.is_active
+    assert [throttle.delay_s(0.0) for _ in range(1000)] == [0.0] * 1000
+
+
+def test_after_a_refusal_nothing_goes_until_its_wait_is_over():
+    throttle = Throttle(0.0)
+    throttle.accepted()
+    throttle.refused(10.0, wait_s=2.0)
+
+    assert throttle.is_active
+    assert throttle.delay_s(10.0) == 2.0
+    assert throttle.delay_s(11.5) == 0.5
+    assert throttle.delay_s(12.0) == 0.0
+
+
+def test_of_several_waits_the_longest_counts():
+    throttle = Throttle(0.0)
+    throttle.refused(10.0, wait_s=2.0)
+    throttle.refused(10.1, wait_s=5.0)
+    throttle.refused(10.2, wait_s=1.0)
+
+    assert throttle.delay_s(11.1) == pytest.approx(4.0)
+
+
+def test_a_server_that_lets_nobody_in_is_asked_about_once_a_second():
+    throttle = Throttle(0.0)
+    throttle.refused(0.1, wait_s=0.0)
+
+    assert throttle.delay_s(1.0) == 0.0
+    assert throttle.delay_s(1.0) == pytest.approx(1 / SLOWEST_PACE, rel=0.1)
+
+
+def test_a_rate_limit_with_a_bucket_of_a_second_is_used_to_85_percent_with_few_refusals():
+    took_s, refusals, too_early = collect(TokenBucket(rate=2000, burst=2000), 16_000)
+
+    assert 16_000 / took_s > 0.85 * 2000
+    assert refusals < 0.5 * 16_000
+    assert too_early == 0
+
+
+def test_a_rate_limit_with_a_bucket_of_a_tenth_of_a_second_is_used_to_a_good_part():
+    took_s, refusals, too_early = collect(TokenBucket(rate=2000, burst=200), 16_000)
+
+    assert 16_000 / took_s > 0.5 * 2000
+    assert refusals < 0.5 * 16_000
+    assert too_early == 0
