@@ -7,7 +7,6 @@ decision; trouble ends it early, and so counts once, however many requests it hi
 """
 
 from enum import Enum, auto
-from statistics import median
 from typing import Protocol
 
 SHORTEST_ROUND_S = 0.005
@@ -136,7 +135,7 @@ class AdaptiveLimit:
 
     def _decide(self, round_s: float) -> None:
         self._lowest_s = min(self._lowest_s, *self._latencies_s)
-        median_s = median(self._latencies_s)
+        median_s = sorted(self._latencies_s)[len(self._latencies_s) // 2]
         is_flat = median_s <= self.FLAT * self._lowest_s
         if self._keeps:
             self._decide_keeping(len(self._latencies_s) / round_s, median_s, is_flat)

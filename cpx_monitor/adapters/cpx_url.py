@@ -1,18 +1,19 @@
 """Where a CPX API is: what people type, made whole and checked."""
 
 import re
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class CpxUrl:
+class CpxUrl(NamedTuple):
     """``address`` is for fetching and may hold credentials; ``shown`` never does."""
 
-    address: str = field(repr=False)
+    address: str
     shown: str
+
+    def __repr__(self) -> str:
+        return f"CpxUrl({self.shown!r})"
 
 
 def parse_url(text: str) -> CpxUrl:
@@ -21,6 +22,8 @@ def parse_url(text: str) -> CpxUrl:
     Raises:
         ValueError: it is not an http or https URL; the message says what is wrong.
     """
+    from urllib.parse import urlsplit
+
     whole = text if "://" in text else f"http://{text}"
     if any(character.isspace() or not character.isprintable() for character in whole):
         raise ValueError("it has a space or a control character in it")

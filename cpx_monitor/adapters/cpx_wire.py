@@ -6,8 +6,7 @@ Parsing is total: any bytes give a value or a reason that a person understands.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cpx_monitor.domain.fleet import (
     Instance,
@@ -37,8 +36,7 @@ class BadAnswer(Exception):
     """An answer that is not what CPX promises; the message says what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """The list of servers: canonical address to its spelling in the list, in address order."""
 
     spelling_of: Mapping[str, str]

@@ -10,9 +10,8 @@ import errno
 import os
 import re
 import socket
-import ssl
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import gevent
@@ -29,6 +28,9 @@ from cpx_monitor.adapters.transport import (
     too_large,
 )
 
+if TYPE_CHECKING:
+    from ssl import SSLContext, SSLSocket
+
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 65_536
 
@@ -39,16 +41,19 @@ _LOOK_UP_AGAIN_AFTER_S = 60.0
 
 _HAS_LENGTH = re.compile(rb"(?im)^(?:content-length|transfer-encoding):")
 
+_NOT_YET = (BlockingIOError,)
+
 _Address = tuple[int, Any]
 
 
 class DirectTransport:
     """Connections are kept where the server keeps them, and used again, the latest first."""
 
-    def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: str, tls: "SSLContext | None" = None) -> None:
         parts = urlsplit(address)
         is_tls = parts.scheme == "https"
-        self._tls = (tls or ssl.create_default_context()) if is_tls else None
+        self._tls = (tls or _default_tls()) if is_tls else None
+        self._not_yet = _not_yet_over_tls() if is_tls else _NOT_YET
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if is_tls else 80)
         self._before_path = f"GET {parts.path}".encode("ascii")
@@ -99,7 +104,7 @@ class DirectTransport:
             else:
                 if position:
                     self._addresses = [address, *(each for each in addresses if each != address)]
-                return _Connection(sock, self._sweep)
+                return _Connection(sock, self._sweep, self._not_yet)
         raise AssertionError("a look-up gave nothing")
 
     def _look_up(self, ends_at_s: float) -> list[_Address]:
@@ -126,10 +131,10 @@ class _Connection:
         "_hub",
         "_is_asked",
         "_is_in_body",
-        "_is_tls",
         "_is_whole",
         "_keeps",
         "_most_bytes",
+        "_not_yet",
         "_parser",
         "_received",
         "_socket",
@@ -141,12 +146,15 @@ class _Connection:
         "is_open",
     )
 
-    def __init__(self, sock: socket.socket, sweep: "_Sweep") -> None:
+    def __init__(
+        self, sock: socket.socket, sweep: "_Sweep", not_yet: tuple[type[OSError], ...]
+    ) -> None:
+        """``not_yet`` are the errors with which the socket says that there is nothing to read."""
         self._hub = gevent.get_hub()
         self._socket = sock
         self._sweep = sweep
         self._parser = httptools.HttpResponseParser(self)
-        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._not_yet = not_yet
         self._waiter: Any = None
         self._error: Exception | None = None
         self._chunks: list[bytes] = []
@@ -205,16 +213,16 @@ class _Connection:
                 if sent == len(request):
                     return
                 request = request[sent:]
-            except (BlockingIOError, ssl.SSLWantWriteError):
+            except self._not_yet:
                 with gevent.Timeout(_left_s(ends_at_s), TimedOut):
                     _wait(self._socket, _WRITE)
 
     def _on_readable(self) -> None:
         try:
             # TLS may hold more than one read gives, and the watcher knows nothing of that.
-            while self._read() and self._is_tls:
+            while self._read() and self._not_yet is not _NOT_YET:
                 pass
-        except (BlockingIOError, ssl.SSLWantReadError):
+        except self._not_yet:
             pass
         except Exception as error:
             self._error = error
@@ -369,7 +377,24 @@ def _connected(address: _Address) -> socket.socket:
     return sock
 
 
-def _secured(sock: socket.socket, tls: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+# ssl takes long to import, and plain http needs none of it.
+
+
+def _default_tls() -> "SSLContext":
+    import ssl
+
+    return ssl.create_default_context()
+
+
+def _not_yet_over_tls() -> tuple[type[OSError], ...]:
+    import ssl
+
+    return (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+def _secured(sock: socket.socket, tls: "SSLContext", host: str) -> "SSLSocket":
+    import ssl
+
     secure = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     try:
         while True:

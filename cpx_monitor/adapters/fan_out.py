@@ -2,13 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import gevent
-from gevent.lock import BoundedSemaphore
-from gevent.pool import Group
 
 from cpx_monitor.adapters.concurrency import Limit, Trouble
 from cpx_monitor.adapters.throttle import Throttle
@@ -22,8 +19,7 @@ class Outcome(Enum):
     TIMED_OUT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The server did not want the request now. With ``wait_s`` it named a time to come again;
     ``again`` says whether the task is to be asked for once more without one.
     """
@@ -48,9 +44,9 @@ class FanOut(Generic[Task]):
         self._clock = clock
         self._ask = ask
         self._waiting: deque[Task] = deque()
-        self._workers = Group()
+        self._workers: list[gevent.Greenlet[[], None]] = []
         self._running = 0
-        self._turn = BoundedSemaphore()
+        self._turn: Any = None
         self._ends_at_s = 0.0
         self._fault: Exception | None = None
 
@@ -64,9 +60,11 @@ class FanOut(Generic[Task]):
         self._ends_at_s = ends_at_s
         try:
             self._spawn()
-            self._workers.join()
+            # Not joinall: workers start others.
+            for worker in self._workers:
+                worker.join()
         finally:
-            self._workers.kill()
+            gevent.killall(self._workers)
         if self._fault is not None:
             raise self._fault
         return list(self._waiting)
@@ -74,7 +72,7 @@ class FanOut(Generic[Task]):
     def _spawn(self) -> None:
         for _ in range(min(self._limit.value - self._running, len(self._waiting))):
             self._running += 1
-            self._workers.start(gevent.Greenlet(self._work))
+            self._workers.append(gevent.spawn(self._work))
 
     def _work(self) -> None:
         try:
@@ -93,6 +91,10 @@ class FanOut(Generic[Task]):
 
     def _may_send(self) -> bool:
         """Wait for the throttle; whether there is still something to do, and time to do it."""
+        if self._turn is None:
+            from gevent.lock import BoundedSemaphore  # long to import, and hardly ever needed
+
+            self._turn = BoundedSemaphore()
         with self._turn:  # one waits for the throttle, the others for that one
             while delay_s := self._throttle.delay_s(self._clock.monotonic_s()):
                 if self._clock.monotonic_s() + delay_s >= self._ends_at_s:

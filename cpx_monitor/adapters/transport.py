@@ -3,7 +3,7 @@
 import os
 import re
 import socket
-import ssl
+import sys
 from typing import NamedTuple, Protocol
 
 
@@ -59,7 +59,7 @@ def too_large(most_bytes: int) -> TransportError:
 
 def explain_os_error(error: OSError) -> str:
     """What the system says went wrong, in a few words."""
-    if isinstance(error, ssl.SSLError):
+    if _is_tls_error(error):
         why = getattr(error, "verify_message", None) or getattr(error, "reason", None)
         return f"TLS failed: {why or error}"
     if isinstance(error, socket.gaierror):
@@ -67,3 +67,9 @@ def explain_os_error(error: OSError) -> str:
     if error.errno is not None:
         return os.strerror(error.errno).lower()
     return str(error) or type(error).__name__
+
+
+def _is_tls_error(error: OSError) -> bool:
+    # ssl takes long to import; where it was not, this is no error of its own.
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(error, ssl.SSLError)

@@ -1,7 +1,7 @@
 """What the use-cases answer, ready to be shown; the field names are those of the json documents."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
@@ -11,8 +11,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """How much of the fleet a report speaks of: answered + unknown = listed, always.
 
     ``listed`` counts distinct addresses, ``rejected`` what was listed but is no address.
@@ -28,8 +27,7 @@ class Coverage:
         return not (self.unknown or self.rejected)
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """What a report rests on.
 
     ``no_verdict_because`` says, for people, why nothing can be concluded from it; None where
@@ -45,8 +43,7 @@ class Basis:
     no_verdict_because: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRow:
+class InstanceRow(NamedTuple):
     """``service`` and the percentages are None where unknown; ``reason`` says why they are."""
 
     ip: str
@@ -57,14 +54,12 @@ class InstanceRow:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceList:
+class InstanceList(NamedTuple):
     basis: Basis
     items: tuple[InstanceRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(NamedTuple):
     """Of the instances that answered; ``p95`` is the nearest rank. All None where none did."""
 
     mean: float | None
@@ -73,14 +68,12 @@ class Spread:
     max: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     cpu_percent: float
     memory_percent: float
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAverage:
+class ServiceAverage(NamedTuple):
     """``if_one_is_lost`` is the mean load once one of the instances that answered is gone and the
     others carry its share; None where fewer than two answered.
     """
@@ -96,14 +89,12 @@ class ServiceAverage:
     survives_losing_one: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAverages:
+class ServiceAverages(NamedTuple):
     basis: Basis
     items: tuple[ServiceAverage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAtRisk:
+class ServiceAtRisk(NamedTuple):
     service: str
     verdict: Verdict
     healthy: int
@@ -113,8 +104,7 @@ class ServiceAtRisk:
     unhealthy_ips: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServicesAtRisk:
+class ServicesAtRisk(NamedTuple):
     """Only the services that are not OK, out of ``service_count``.
 
     ``verdict`` is the worst of all; None where there is none.
@@ -130,8 +120,7 @@ class ServicesAtRisk:
 Report = InstanceList | ServiceAverages | ServicesAtRisk
 
 
-@dataclass(frozen=True, slots=True)
-class TrackRound:
+class TrackRound(NamedTuple):
     """One round of tracking a service, counted from 1.
 
     ``missed`` is how many rounds before this one were due and left out because the one before

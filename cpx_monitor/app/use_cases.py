@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from statistics import fmean
 
 from cpx_monitor.app.reports import (
     Basis,
@@ -117,7 +116,7 @@ def spread(values: Sequence[float]) -> Spread:
         return Spread(None, None, None, None)
     ranked = sorted(values)
     nearest_rank = math.ceil(95 * len(ranked) / 100)
-    return Spread(fmean(ranked), ranked[0], ranked[nearest_rank - 1], ranked[-1])
+    return Spread(math.fsum(ranked) / len(ranked), ranked[0], ranked[nearest_rank - 1], ranked[-1])
 
 
 def _average(service: Service, policy: HealthPolicy) -> ServiceAverage:

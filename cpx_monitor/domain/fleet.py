@@ -2,23 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv6Address
-from socket import inet_aton
+from typing import NamedTuple
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """A listed server that gave a usable answer.
 
     ``cpu_percent`` and ``memory_percent`` run from 0 to 100; an int where CPX sent a whole number.
-
-    Raises:
-        ValueError: a percentage is outside 0–100.
     """
 
     ip: str
@@ -26,13 +20,8 @@ class Instance:
     cpu_percent: float
     memory_percent: float
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.cpu_percent <= 100 and 0 <= self.memory_percent <= 100):
-            raise ValueError(f"a percentage of {self} is outside 0–100")
 
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """A listed server that gave no usable answer, and why.
 
     ``service`` is its own name for itself, where the answer held a valid one, or the one it is
@@ -47,8 +36,7 @@ class Unknown:
 Observation = Instance | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """All instances that go by one service name, in address order."""
 
     name: str
@@ -60,8 +48,7 @@ class Service:
         return len(self.answered) + len(self.unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One look at the whole fleet: an observation of every distinct address that was listed.
 
     ``observations`` are in address order; ``rejected`` holds what the list named that is no
@@ -111,6 +98,8 @@ def canonical_address(text: str) -> str:
     """
     if _IPV4.fullmatch(text):
         return text
+    from ipaddress import IPv6Address
+
     try:
         address = IPv6Address(text)
     except ValueError:
@@ -120,11 +109,14 @@ def canonical_address(text: str) -> str:
     return str(address)
 
 
-def address_order(ip: str) -> tuple[int, bytes]:
+def address_order(ip: str) -> tuple[int, int]:
     """A sort key that puts 10.0.0.9 before 10.0.0.10, and IPv4 before IPv6."""
     if ":" in ip:
-        return 6, IPv6Address(ip).packed
-    return 4, inet_aton(ip)
+        from ipaddress import IPv6Address
+
+        return 6, int(IPv6Address(ip))
+    first, second, third, fourth = ip.split(".")
+    return 4, int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)
 
 
 def in_address_order(observations: Iterable[Observation]) -> tuple[Observation, ...]:

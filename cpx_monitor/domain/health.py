@@ -3,8 +3,8 @@
 CPX has no notion of health, so it is decided here, by a policy that the user sees and can set.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from cpx_monitor.domain.fleet import Instance, Observation
 
@@ -23,8 +23,7 @@ class Verdict(StrEnum):
     AT_RISK = "AtRisk"
 
 
-@dataclass(frozen=True, slots=True)
-class HealthPolicy:
+class HealthPolicy(NamedTuple):
     """An instance is healthy while CPU and memory are both at or under their limit (0–100)."""
 
     max_cpu_percent: float = 90

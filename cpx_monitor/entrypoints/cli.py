@@ -19,26 +19,15 @@ Exit codes: 0 done, 1 done but incomplete, 2 a service is at risk,
 3 nothing can be said: no API, no such service, wrong usage.
 """
 
-import importlib
-from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from collections.abc import Sequence
 
 from cpx_monitor import __version__
-from cpx_monitor.app.ports import FleetUnavailable
-from cpx_monitor.app.tracking import NoSuchService
-from cpx_monitor.entrypoints import exit_codes, hints
-from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, nearest, read_words
+from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.arguments import Arguments
+from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
 from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
-from cpx_monitor.entrypoints.options import READING_OPTIONS, Arguments
 from cpx_monitor.entrypoints.process import run_as_process
-
-COMMANDS = ("list", "averages", "at-risk", "track")
-
-
-class Command(Protocol):
-    __doc__: str
-    run: Callable[[Arguments, Console], int]
+from cpx_monitor.entrypoints.usage import COMMANDS, command, usage_of
 
 
 def main() -> int:
@@ -48,16 +37,6 @@ def main() -> int:
 
 def run(argv: Sequence[str], console: Console) -> int:
     """One command from its words to its exit code."""
-    try:
-        return _dispatch(argv, console)
-    except FleetUnavailable as error:
-        console.error(str(error), hints.for_trouble(error.trouble))
-    except NoSuchService as error:
-        console.error(*hints.for_no_such_service(error))
-    return exit_codes.NO_VERDICT
-
-
-def _dispatch(argv: Sequence[str], console: Console) -> int:
     if not argv:
         raise UsageError(
             "no command is given", f"one of {', '.join(COMMANDS)}; see `cpx-monitor --help`"
@@ -73,22 +52,5 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
         console.write(usage_of(name))
     else:
         words = read_words(usage_of(name), f"cpx-monitor {name}", rest)
-        return _command(name).run(Arguments(words, console.environ), console)
+        return command(name).run(Arguments(words, console.environ), console)
     return exit_codes.DONE
-
-
-def usage_of(name: str) -> str:
-    """The whole help text of a command, which is also what docopt reads its words by."""
-    return _command(name).__doc__ + READING_OPTIONS
-
-
-def _command(name: str) -> Command:
-    if name.startswith("-"):
-        raise UsageError(f"'{name}' stands where a command is wanted", "options follow the command")
-    if name not in COMMANDS:
-        raise UsageError(
-            f"unknown command '{name}'", nearest(name, COMMANDS) or "see `cpx-monitor --help`"
-        )
-    module = f"cpx_monitor.entrypoints.commands.{name.replace('-', '_')}"
-    with held():
-        return cast(Command, importlib.import_module(module))

@@ -6,9 +6,7 @@ something is wrong, so the words are checked first, here.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 _OPTION_LINE = re.compile(r"^ +(?:(-\w), )?(--[a-z-]+)(=<[^>]+>)? ", re.MULTILINE)
 _USAGE_LINE = re.compile(r"^Usage:\s*\n\s*(.+)$", re.MULTILINE)
@@ -50,6 +48,8 @@ def asks_for_help(argv: Sequence[str]) -> bool:
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """``did you mean …?``, where something known is near."""
+    from difflib import get_close_matches
+
     spelling_of = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), spelling_of, n=1)
     near = near or sorted(name for name in spelling_of if word and word.lower() in name)
@@ -69,8 +69,7 @@ def _check(usage: str, command: str, argv: Sequence[str]) -> None:
         raise UsageError(f"unexpected argument '{extra}'", _usage_hint(usage))
 
 
-@dataclass(frozen=True, slots=True)
-class _KnownOption:
+class _KnownOption(NamedTuple):
     name: str
     takes_value: bool
 

@@ -3,10 +3,9 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
-from cpx_monitor.adapters.presenters.text import printable
+from cpx_monitor.adapters.presenters.escape import printable
 
 
 class OutputClosed(Exception):
@@ -17,8 +16,7 @@ class OutputFailed(Exception):
     """Our output cannot be written: the disk is full, say. The message says why."""
 
 
-@dataclass(frozen=True)
-class Console:
+class Console(NamedTuple):
     stdout: TextIO
     stderr: TextIO
     environ: Mapping[str, str]

@@ -1,6 +1,6 @@
 """What to do about it: the second line of an error."""
 
-from cpx_monitor.app.ports import Trouble
+from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import counted
 from cpx_monitor.app.tracking import NoSuchService
 from cpx_monitor.entrypoints.command_line import nearest
@@ -25,8 +25,17 @@ def for_trouble(trouble: Trouble) -> str:
     return _HINTS[trouble]
 
 
-def for_no_such_service(error: NoSuchService) -> tuple[str, str]:
-    """The message, too, which counts what there is."""
+def told(error: Exception) -> tuple[str, str] | None:
+    """An error of the application in two lines; None for any other."""
+    match error:
+        case FleetUnavailable():
+            return str(error), for_trouble(error.trouble)
+        case NoSuchService():
+            return _no_such_service(error)
+    return None
+
+
+def _no_such_service(error: NoSuchService) -> tuple[str, str]:
     among = f"among {counted(len(error.known), 'service')}"
     if error.unattributed:
         among += f" ({counted(error.unattributed, 'instance')} did not say which)"

@@ -32,6 +32,11 @@ def run_guarded(run: Run, argv: Sequence[str], console: Console) -> int:
     except UsageError as error:
         console.error(str(error), error.hint)
     except Exception as error:
+        from cpx_monitor.entrypoints.hints import told
+
+        if words := told(error):
+            console.error(*words)
+            return exit_codes.NO_VERDICT
         if console.environ.get(TRACEBACK_VARIABLE):
             raise
         # Not Python's own exit code, which would say "done, but incomplete".

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 
-from cpx_monitor.adapters.presenters import machine, table
+from cpx_monitor.adapters.presenters import table
 from cpx_monitor.app.ports import Trouble
 from cpx_monitor.app.reports import Report, ServicesAtRisk
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints import exit_codes, hints
+from cpx_monitor.entrypoints.arguments import Arguments, Option, one_of
 from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
 from cpx_monitor.entrypoints.console import Console, OutputClosed
-from cpx_monitor.entrypoints.options import Arguments, Option, Reading, one_of
+from cpx_monitor.entrypoints.reading import Reading
 
 OUTPUT = Option("--output", one_of("table", "json"), "table")
 
@@ -33,7 +34,11 @@ def report_once(
 
 
 def _rendered(report: Report, output: str, color: bool) -> str:
-    return machine.render_json(report) if output == "json" else table.render_table(report, color)
+    if output == "table":
+        return table.render_table(report, color)
+    from cpx_monitor.adapters.presenters.machine import render_json
+
+    return render_json(report)
 
 
 def _sum_up(report: Report, console: Console, output: str) -> None:

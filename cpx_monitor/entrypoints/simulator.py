@@ -24,6 +24,7 @@ Examples:
 
 import contextlib
 import errno
+import gc
 import os
 import re
 from collections.abc import Sequence
@@ -31,10 +32,10 @@ from typing import Protocol
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.arguments import Arguments, Option, duration_s, one_of, whole_number
 from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import Interrupted, held
-from cpx_monitor.entrypoints.options import Arguments, Option, duration_s, one_of, whole_number
 from cpx_monitor.entrypoints.process import run_as_process
 from cpx_monitor.simulator.stats import SimulatedFleet
 
@@ -85,6 +86,7 @@ def run(argv: Sequence[str], console: Console) -> int:
     arguments = Arguments(read_words(__doc__, "cpx-server", argv), console.environ)
     host = arguments.value(HOST)
     server = _listening(arguments, host)
+    gc.enable()  # see launch
     shown_host = f"[{host}]" if ":" in host else host
     console.write(f"listening on http://{shown_host}:{server.server_port}\n")
     with contextlib.suppress(Interrupted):  # being told to stop is how it ends

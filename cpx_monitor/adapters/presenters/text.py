@@ -1,46 +1,28 @@
-"""What every human format shares: safe text, columns and colours."""
+"""What every human format shares: columns and colours."""
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from colorama import Fore, Style
-
+from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.domain.health import Status, Verdict
 
-_GOOD, _DOUBTFUL, _BAD = Fore.GREEN, Fore.YELLOW, Fore.RED
 _COLOR_OF: dict[str, str] = {
-    Status.HEALTHY: _GOOD,
-    Status.UNHEALTHY: _BAD,
-    Status.UNKNOWN: _DOUBTFUL,
-    Verdict.OK: _GOOD,
-    Verdict.POSSIBLY_AT_RISK: _DOUBTFUL,
-    Verdict.AT_RISK: _BAD,
+    Status.HEALTHY: "GREEN",
+    Status.UNHEALTHY: "RED",
+    Status.UNKNOWN: "YELLOW",
+    Verdict.OK: "GREEN",
+    Verdict.POSSIBLY_AT_RISK: "YELLOW",
+    Verdict.AT_RISK: "RED",
 }
 
-# Control, format (among them bidirectional overrides), surrogate, unassigned and private-use
-# characters, and the two separators that some terminals take for a new line.
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
+
+def colored(text: str, status: Status | Verdict) -> str:
+    from colorama import Fore, Style
+
+    return f"{getattr(Fore, _COLOR_OF[status])}{text}{Style.RESET_ALL}"
 
 
-def printable(text: str) -> str:
-    """The text with whatever a terminal could act on, or could not write, shown escaped."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(character) in _UNSAFE_CATEGORIES
-        else character
-        for character in text
-    )
-
-
-def colored(text: str, status: Status | Verdict, color: bool) -> str:
-    return f"{_COLOR_OF[status]}{text}{Style.RESET_ALL}" if color else text
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """``gap`` is the space before it. ``number`` puts it to the right, or with ``title_left`` only
     its cells. A ``free`` one, which must be the last, is as wide as its title, whatever it holds.
     """
@@ -53,8 +35,7 @@ class Column:
     free: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """``status`` gives the colour; a plain string is a cell without one."""
 
     text: str
@@ -112,7 +93,7 @@ def _line(
     for index, cell in enumerate(cells):
         column = columns[index] if index < len(columns) else Column("")
         space = " " * (widths[index] - display_width(cell.text) if index < len(widths) else 0)
-        text = cell.text if cell.status is None else colored(cell.text, cell.status, color)
+        text = cell.text if cell.status is None or not color else colored(cell.text, cell.status)
         to_the_right = column.number and not (is_title and column.title_left)
         parts.append(" " * column.gap if index else "")
         parts.append(space + text if to_the_right else text + space)

@@ -17,15 +17,18 @@ Options:
   -o, --output=<format>       table or json (default: table)
 """
 
-from cpx_monitor.app.use_cases import at_risk
+from cpx_monitor.entrypoints.arguments import Arguments, Option, whole_number
 from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.options import Arguments, Option, whole_number
-from cpx_monitor.entrypoints.reporting import report_once
+from cpx_monitor.entrypoints.interrupts import held
 
 THRESHOLD = Option("--threshold", whole_number(1, 1_000_000), "2")
 
 
 def run(arguments: Arguments, console: Console) -> int:
+    with held():
+        from cpx_monitor.app.use_cases import at_risk
+        from cpx_monitor.entrypoints.reporting import report_once
+
     threshold = arguments.value(THRESHOLD)
     return report_once(
         arguments, console, lambda snapshot, policy: at_risk(snapshot, policy, threshold)

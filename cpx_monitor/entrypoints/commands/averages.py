@@ -13,11 +13,14 @@ Options:
   -o, --output=<format>       table or json (default: table)
 """
 
-from cpx_monitor.app.use_cases import averages
+from cpx_monitor.entrypoints.arguments import Arguments
 from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.options import Arguments
-from cpx_monitor.entrypoints.reporting import report_once
+from cpx_monitor.entrypoints.interrupts import held
 
 
 def run(arguments: Arguments, console: Console) -> int:
+    with held():
+        from cpx_monitor.app.use_cases import averages
+        from cpx_monitor.entrypoints.reporting import report_once
+
     return report_once(arguments, console, averages)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 from support import NOON, instance, snapshot, unknown
 
@@ -30,7 +28,7 @@ def tracked(number, *observations, **changes):
         missed=0,
         failure=None,
     )
-    return replace(shown, **changes)
+    return shown._replace(**changes)
 
 
 def test_the_list_looks_as_the_brief_has_it():

@@ -4,9 +4,10 @@ import json
 import pytest
 
 from cpx_monitor import __version__
-from cpx_monitor.entrypoints.cli import COMMANDS, run, usage_of
+from cpx_monitor.entrypoints.cli import run
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_guarded
+from cpx_monitor.entrypoints.usage import COMMANDS, usage_of
 
 
 def call(*words, **environ):

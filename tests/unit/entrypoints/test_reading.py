@@ -1,20 +1,17 @@
 import pytest
 
 from cpx_monitor.domain.health import HealthPolicy
-from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.options import (
-    CONCURRENCY,
-    MAX_CPU,
-    READING_OPTIONS,
-    URL,
+from cpx_monitor.entrypoints.arguments import (
     Arguments,
     Option,
-    Reading,
     duration_s,
     one_of,
     percentage,
     whole_number,
 )
+from cpx_monitor.entrypoints.command_line import UsageError
+from cpx_monitor.entrypoints.reading import CONCURRENCY, MAX_CPU, URL, Reading
+from cpx_monitor.entrypoints.usage import READING_OPTIONS
 
 NOTHING_TYPED = {
     "--url": None,

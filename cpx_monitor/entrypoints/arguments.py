@@ -1,0 +1,90 @@
+"""Options and arguments: from text, typed or in the environment, to checked values."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from cpx_monitor.entrypoints.command_line import UsageError
+
+T = TypeVar("T")
+
+LONGEST_DURATION_S = 86_400.0
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(ms|s|m|h)?", re.ASCII)
+_SECONDS_IN = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+class Option(NamedTuple, Generic[T]):
+    """``read`` raises ValueError where the text will not do, saying what would; ``secret`` text is
+    not repeated in the error.
+    """
+
+    name: str
+    read: Callable[[str], T]
+    default: str
+    environment: str | None = None
+    secret: bool = False
+
+
+class Arguments(NamedTuple):
+    """What was typed, by the names of the help text, and the environment behind it."""
+
+    words: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+    def value(self, option: Option[T]) -> T:
+        """From the command line, else the environment, else the default.
+
+        Raises:
+            UsageError: the text there is not what the option takes.
+        """
+        origins = [(option.name, self.words.get(option.name))]
+        if option.environment:
+            origins.append((option.environment, self.environ.get(option.environment) or None))
+        for origin, text in origins:
+            if text is not None:
+                try:
+                    return option.read(text)
+                except ValueError as error:
+                    shown = origin if option.secret else f"{origin}={text}"
+                    raise UsageError(f"{shown}: {error}") from None
+        return option.read(option.default)
+
+    def flag(self, name: str) -> bool:
+        return bool(self.words[name])
+
+
+def percentage(text: str) -> float:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", text, re.ASCII):
+        raise ValueError("a percentage from 0 to 100 is wanted")
+    value = float(text.removesuffix("%"))
+    if value > 100:
+        raise ValueError("a percentage from 0 to 100 is wanted")
+    return int(value) if value.is_integer() else value
+
+
+def duration_s(text: str) -> float:
+    """Seconds, or with a unit: ``5``, ``0.5``, ``5s``, ``200ms``, ``1m``, ``1h``."""
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _SECONDS_IN[found[2]] if found else 0.0
+    if not 0.001 <= seconds <= LONGEST_DURATION_S:
+        raise ValueError("a time such as 5, 0.5, 5s, 200ms or 1m is wanted, a day at the most")
+    return seconds
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most} is wanted")
+        return int(text)
+
+    return read
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]} is wanted")
+        return text
+
+    return read
