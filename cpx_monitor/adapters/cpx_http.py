@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from cpx_monitor.adapters.concurrency import Limit
@@ -11,7 +11,7 @@ from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_instance, pa
 from cpx_monitor.adapters.fan_out import FanOut, Outcome, Refused
 from cpx_monitor.adapters.throttle import Throttle
 from cpx_monitor.adapters.transport import Response, TimedOut, Transport, TransportError
-from cpx_monitor.app.ports import Clock, FleetUnavailable, Trouble
+from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection, Trouble
 from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown
 
 MOST_LISTING_BYTES = 16 * 1024 * 1024
@@ -52,20 +52,30 @@ class CpxHttpFleet:
         self._deadline_s = deadline_s
         self._tell = tell
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
         observed_at, began_s = self._clock.now(), self._clock.monotonic_s()
         ends_at_s = began_s + self._deadline_s
         listing = self._listing(ends_at_s)
         listed_s = self._clock.monotonic_s() - began_s
-        self._tell(f"{self._url.shown}/servers: {len(listing.spelling_of)} in {listed_s:.3f} s")
-        observations = self._observe_all(listing, ends_at_s)
+        listed = list(listing.spelling_of)
+        self._tell(f"{self._url.shown}/servers: {len(listed)} in {listed_s:.3f} s")
+        wanted = None if select is None else select(listed)
+        asked = listed if wanted is None else [ip for ip in listed if ip in wanted]
+        observations = self._observe_all(asked, listing, ends_at_s)
         took_s = self._clock.monotonic_s() - began_s
         answered = sum(not isinstance(seen, Unknown) for seen in observations)
         self._tell(
             f"{len(observations)} instances, {self._limit.value} at a time:"
             f" {answered} answered in {took_s - listed_s:.3f} s"
         )
-        return Snapshot(self._url.shown, observed_at, took_s, observations, listing.rejected)
+        return Snapshot(
+            source=self._url.shown,
+            observed_at=observed_at,
+            took_s=took_s,
+            observations=observations,
+            rejected=listing.rejected,
+            not_asked=() if wanted is None else tuple(ip for ip in listed if ip not in wanted),
+        )
 
     def _listing(self, ends_at_s: float) -> Listing:
         where = self._url.shown
@@ -93,14 +103,16 @@ class CpxHttpFleet:
                 f"no list of servers at {where}/servers: {error}", Trouble.NOT_CPX
             ) from None
 
-    def _observe_all(self, listing: Listing, ends_at_s: float) -> tuple[Observation, ...]:
+    def _observe_all(
+        self, asked: Sequence[str], listing: Listing, ends_at_s: float
+    ) -> tuple[Observation, ...]:
         collection = _Collection(self._get, listing, ends_at_s)
         throttle = Throttle(self._clock.monotonic_s())
         fan_out = FanOut(self._limit, throttle, self._clock, collection.ask)
         late = self._too_late()
-        for ip in fan_out.run(listing.spelling_of, ends_at_s):
+        for ip in fan_out.run(asked, ends_at_s):
             collection.leave(ip, str(late))
-        return tuple(collection.observed[ip] for ip in listing.spelling_of)
+        return tuple(collection.observed[ip] for ip in asked)
 
     def _get(self, path: str, ends_at_s: float, most_bytes: int) -> Response:
         """One request within its own time and the deadline's, whichever is over first."""

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from cpx_monitor.app.ports import Clock, FleetUnavailable
+from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection
 from cpx_monitor.domain.fleet import Instance, Observation, Snapshot, Unknown, in_address_order
 
 
@@ -23,12 +23,20 @@ class InMemoryFleet:
         self._source = source
         self._current: Sequence[Observation] | FleetUnavailable = ()
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
         self._current = next(self._rounds, self._current)
         if isinstance(self._current, FleetUnavailable):
             raise self._current
-        observations = in_address_order(self._current)
-        return Snapshot(self._source, self._clock.now(), 0.0, observations)
+        everyone = in_address_order(self._current)
+        listed = [seen.ip for seen in everyone]
+        wanted = listed if select is None else select(listed)
+        return Snapshot(
+            source=self._source,
+            observed_at=self._clock.now(),
+            took_s=0.0,
+            observations=tuple(seen for seen in everyone if seen.ip in wanted),
+            not_asked=tuple(ip for ip in listed if ip not in wanted),
+        )
 
 
 def demo_fleet(clock: Clock) -> InMemoryFleet:

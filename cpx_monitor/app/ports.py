@@ -1,5 +1,6 @@
 """What the application asks of the world; adapters provide it."""
 
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
@@ -26,9 +27,15 @@ class FleetUnavailable(Exception):
         self.trouble = trouble
 
 
+Selection = Callable[[Sequence[str]], Container[str]]
+"""From the addresses listed, in address order, those to ask."""
+
+
 class Fleet(Protocol):
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
         """Look at every listed instance once; one that fails is an ``Unknown`` in the result.
+
+        With ``select`` only those that it picks are asked.
 
         Raises:
             FleetUnavailable: the list of servers cannot be had.

@@ -1,13 +1,16 @@
 """A service's instances over time."""
 
+import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Trouble
-from cpx_monitor.app.reports import TrackRound
-from cpx_monitor.app.use_cases import coverage_of, row_of, why_no_verdict
-from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown
+from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.use_cases import row_of, why_no_verdict
+from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, in_address_order
 from cpx_monitor.domain.health import HealthPolicy
+
+ROUNDS_TO_ASK_EVERYBODY = 20
 
 
 class NoSuchService(Exception):
@@ -26,7 +29,8 @@ def track(
     """Look at a service again and again, without end: a round every ``every_s`` seconds.
 
     Rounds are due at whole multiples of ``every_s`` after the first began, so that they do not
-    drift; those that fall due while an earlier one still runs are left out and counted.
+    drift; those that fall due while an earlier one still runs are left out and counted. Members and
+    newcomers are asked every time, everybody else at least once in ``ROUNDS_TO_ASK_EVERYBODY``.
 
     Raises:
         FleetUnavailable: the first round has no list of servers, or no answer from any of them.
@@ -48,28 +52,58 @@ def track(
 
 
 class _Members:
-    """Which service each address last said it belongs to: a silent one keeps its place."""
+    """What is known of a fleet from round to round: who belongs to the service, and who said what.
+
+    A silent address keeps the service it last named. Members and addresses not seen before are
+    asked in every round, all others in turn, so that an instance that moves to the service shows.
+    """
 
     def __init__(self, service: str) -> None:
         self.service = service
         self._service_of: dict[str, str] = {}
-        self._last: tuple[Observation, ...] = ()
+        self._last_seen: dict[str, Observation] = {}
+        self._asked_in: dict[str, int] = {}
+        self._round = 0
 
-    def seen_in(self, snapshot: Snapshot) -> tuple[Observation, ...]:
-        """The service's observations in this snapshot, those of silent members included."""
+    def to_ask(self, listed: Sequence[str]) -> Container[str]:
+        """Whom to ask this time: at most a twentieth of the fleet beside members and newcomers."""
+        certain = {ip for ip in listed if ip not in self._asked_in or self._is_member(ip)}
+        others = [ip for ip in listed if ip not in certain]
+        turn = math.ceil(len(others) / ROUNDS_TO_ASK_EVERYBODY)
+        return certain.union(heapq.nsmallest(turn, others, key=self._asked_in.__getitem__))
+
+    def learn(self, snapshot: Snapshot) -> None:
+        self._round += 1
+        listed = {*snapshot.not_asked}
         for seen in snapshot.observations:
+            listed.add(seen.ip)
+            self._asked_in[seen.ip] = self._round
+            self._last_seen[seen.ip] = seen
             if seen.service is not None:
                 self._service_of[seen.ip] = seen.service
-        self._last = tuple(
+        for gone in self._last_seen.keys() - listed:
+            del self._last_seen[gone], self._asked_in[gone]
+
+    def rows(self) -> tuple[Observation, ...]:
+        """What was last seen of each listed member, in address order."""
+        members = [seen for ip, seen in self._last_seen.items() if self._is_member(ip)]
+        return in_address_order(
             Unknown(seen.ip, seen.reason, self.service) if isinstance(seen, Unknown) else seen
-            for seen in snapshot.observations
-            if self._service_of.get(seen.ip) == self.service
+            for seen in members
         )
-        return self._last
 
     def all_unknown(self, reason: str) -> tuple[Observation, ...]:
-        """The members of the last snapshot, none of which is known to be well now."""
-        return tuple(Unknown(seen.ip, reason, self.service) for seen in self._last)
+        """The members last seen, none of which is known to be well now."""
+        return tuple(Unknown(seen.ip, reason, self.service) for seen in self.rows())
+
+    def coverage(self, rejected: int) -> Coverage:
+        """Of the whole fleet, as far as anybody was asked."""
+        unknown = sum(isinstance(seen, Unknown) for seen in self._last_seen.values())
+        listed = len(self._last_seen)
+        return Coverage(listed, listed - unknown, unknown, rejected)
+
+    def _is_member(self, ip: str) -> bool:
+        return self._service_of.get(ip) == self.service
 
 
 def _existing_service(snapshot: Snapshot, wanted: str) -> str:
@@ -92,8 +126,8 @@ def _next_round(
 ) -> TrackRound:
     observed_at, began_s = clock.now(), clock.monotonic_s()
     try:
-        snapshot = fleet.snapshot()
-        if not snapshot.observations:
+        snapshot = fleet.snapshot(members.to_ask)
+        if not (snapshot.observations or snapshot.not_asked):
             raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
     except FleetUnavailable as error:
         return TrackRound(
@@ -113,13 +147,14 @@ def _next_round(
 def _round(
     number: int, missed: int, snapshot: Snapshot, members: _Members, policy: HealthPolicy
 ) -> TrackRound:
+    members.learn(snapshot)
     return TrackRound(
         round=number,
         observed_at=snapshot.observed_at,
         took_seconds=snapshot.took_s,
         service=members.service,
-        items=tuple(row_of(seen, policy) for seen in members.seen_in(snapshot)),
-        coverage=coverage_of(snapshot),
+        items=tuple(row_of(seen, policy) for seen in members.rows()),
+        coverage=members.coverage(len(snapshot.rejected)),
         rejected=snapshot.rejected,
         missed=missed,
         failure=None,

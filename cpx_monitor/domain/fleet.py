@@ -49,10 +49,12 @@ class Service(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """One look at the whole fleet: an observation of every distinct address that was listed.
+    """One look at a fleet: an observation of every distinct address that was listed.
 
     ``observations`` are in address order; ``rejected`` holds what the list named that is no
-    address; ``observed_at`` is when the look began, in UTC; ``took_s`` is how long it took.
+    address; ``not_asked`` are the addresses listed that nobody wanted to know of this time, so
+    they have no observation; ``observed_at`` is when the look began, in UTC; ``took_s`` is how
+    long it took.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Snapshot(NamedTuple):
     took_s: float
     observations: tuple[Observation, ...]
     rejected: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
 
     @property
     def answered(self) -> tuple[Instance, ...]:

@@ -92,6 +92,14 @@ class TestASnapshot:
     def test_of_an_empty_list_is_empty(self, make):
         assert make.fleet([]).snapshot().observations == ()
 
+    def test_holds_only_those_that_were_selected_and_names_the_others(self, make):
+        fleet = make.fleet([healthy(1), healthy(2), healthy(3)])
+
+        seen = fleet.snapshot(lambda listed: {listed[1]})
+
+        assert seen.observations == (healthy(2),)
+        assert seen.not_asked == ("10.58.1.1", "10.58.1.3")
+
     def test_says_where_when_and_how_long_it_looked(self, make):
         seen = make.fleet([healthy(1)]).snapshot()
 

@@ -85,6 +85,20 @@ class TestPiped:
             ("2", "10.58.1.3"),
         ]
 
+    def test_asks_each_round_for_the_list_the_members_and_few_others(self, serve, track):
+        services = ["AuthService", *["MLService"] * 9]
+        fleet = {f"/10.58.1.{n}": instance_answer(services[n % 10]) for n in range(1, 101)}
+        server = serve({"/servers": answer(200, [path[1:] for path in fleet]), **fleet}, keeps=True)
+
+        tracking = track(server.url, "AuthService", "--every=0.1")
+        for _ in range(2 + 5 * 10):
+            tracking.stdout.readline()
+        asked = sum(server.asked.values())
+        rounds = server.asked["/servers"]
+
+        assert rounds in (5, 6)
+        assert asked <= 101 + (rounds - 1) * (1 + 10 + 100 / 10)
+
     def test_a_round_that_fails_is_shown_and_the_next_goes_on(self, serve, track):
         lists = in_turn(answer(200, ["10.58.1.1"]), raw(b""), answer(200, ["10.58.1.1"]))
         server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})

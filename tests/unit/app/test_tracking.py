@@ -5,6 +5,7 @@ from support import SimulatedClock, instance, snapshot, unknown
 
 from cpx_monitor.adapters.memory import InMemoryFleet
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.app.reports import Coverage
 from cpx_monitor.app.tracking import NoSuchService, track
 from cpx_monitor.domain.fleet import Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status
@@ -29,7 +30,7 @@ class SlowFleet:
         self.clock = clock
         self.took_s = list(took_s)
 
-    def snapshot(self):
+    def snapshot(self, select=None):
         self.clock.pass_s(self.took_s.pop(0))
         return snapshot(instance(1))
 
@@ -171,3 +172,65 @@ class TestRounds:
         shown = rounds_of([instance(1)], count=3)
 
         assert [each.round for each in shown] == [1, 2, 3]
+
+
+class AskedFleet:
+    """An in-memory fleet that writes down whom each round asked."""
+
+    def __init__(self, rounds):
+        self.fleet = InMemoryFleet(rounds, SimulatedClock())
+        self.asked = []
+
+    def snapshot(self, select=None):
+        seen = self.fleet.snapshot(select)
+        self.asked.append({each.ip for each in seen.observations})
+        return seen
+
+    def track(self, count):
+        tracked = track(self, SimulatedClock(), "AuthService", HealthPolicy(), 5)
+        return list(islice(tracked, count))
+
+
+class TestWhoIsAsked:
+    MEMBERS = 20
+    FLEET = tuple(instance(n, "AuthService" if n <= 20 else "MLService") for n in range(1, 201))
+
+    def test_is_everybody_in_the_first_round_then_members_and_a_tenth_of_the_rest_at_most(self):
+        fleet = AskedFleet([self.FLEET])
+        fleet.track(40)
+
+        assert len(fleet.asked[0]) == len(self.FLEET)
+        members = {seen.ip for seen in self.FLEET[: self.MEMBERS]}
+        for asked in fleet.asked[1:]:
+            assert members <= asked
+            assert len(asked) <= self.MEMBERS + len(self.FLEET) / 10
+
+    def test_is_everybody_within_30_rounds(self):
+        fleet = AskedFleet([self.FLEET])
+        fleet.track(61)
+
+        everybody = {seen.ip for seen in self.FLEET}
+        assert set().union(*fleet.asked[1:31]) == everybody
+        assert set().union(*fleet.asked[31:61]) == everybody
+
+    def test_is_every_address_not_seen_before(self):
+        newcomers = (instance(201, "MLService"), instance(202))
+        fleet = AskedFleet([self.FLEET, (*self.FLEET, *newcomers)])
+
+        _, second = fleet.track(2)
+
+        assert {seen.ip for seen in newcomers} <= fleet.asked[1]
+        assert second.items[-1].ip == "10.58.1.202"
+
+    def test_lets_an_instance_that_moves_to_the_service_show_within_30_rounds(self):
+        moved = (*self.FLEET[:-1], instance(200, "AuthService"))
+        fleet = AskedFleet([self.FLEET, moved])
+
+        rounds = fleet.track(31)
+
+        assert rounds[-1].items[-1].ip == "10.58.1.200"
+
+    def test_does_not_change_the_coverage_which_is_the_whole_fleet_s(self):
+        fleet = AskedFleet([(*self.FLEET, unknown(250))])
+
+        assert {shown.coverage for shown in fleet.track(5)} == {Coverage(201, 200, 1, 0)}
