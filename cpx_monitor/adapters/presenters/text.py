@@ -49,22 +49,30 @@ def draw_table(
     color: bool,
     headers: bool = True,
 ) -> str:
-    """The rows under their headers and a rule; what a row has beyond the columns follows freely."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    widths = [
-        max(
-            [display_width(column.title), column.min_width]
-            + [display_width(row[index].text) for row in cells if not column.free]
+    """The rows under their headers and a rule; what a row has beyond the columns follows freely.
+
+    Most cells of a column hold one of few values, so each value is drawn once.
+    """
+    drawn: list[dict[str | Cell, str]] = []
+    titles, table_width = "", 0
+    for index, column in enumerate(columns):
+        gap = " " * column.gap if index else ""
+        cells = {row[index]: _cell(row[index]) for row in rows}
+        width = max(display_width(column.title), column.min_width)
+        if not column.free:
+            width = max([width, *(display_width(cell.text) for cell in cells.values())])
+        drawn.append(
+            {key: gap + _padded(cell, column, width, color) for key, cell in cells.items()}
         )
-        for index, column in enumerate(columns)
-    ]
-    lines = []
-    if headers:
-        titles = [Cell(column.title) for column in columns]
-        lines.append(_line(columns, widths, titles, color=False, is_title=True))
-        lines.append("-" * (sum(widths) + sum(column.gap for column in columns[1:])))
-    lines.extend(_line(columns, widths, row, color=color) for row in cells)
-    return "".join(f"{line}\n" for line in lines)
+        titles += gap + _padded(Cell(column.title), column, width, False, is_title=True)
+        table_width += len(gap) + width
+    lines = [titles.rstrip(), "-" * table_width] if headers else []
+    for row in rows:
+        line = "".join([column[key] for column, key in zip(drawn, row, strict=False)])
+        for extra in row[len(columns) :]:
+            line += f"  {_cell(extra).text}"
+        lines.append(line.rstrip())
+    return "\n".join([*lines, ""])
 
 
 def display_width(text: str) -> int:
@@ -81,20 +89,8 @@ def _cell(value: str | Cell) -> Cell:
     return Cell(printable(cell.text), cell.status)
 
 
-def _line(
-    columns: Sequence[Column],
-    widths: Sequence[int],
-    cells: Sequence[Cell],
-    *,
-    color: bool,
-    is_title: bool = False,
-) -> str:
-    parts = []
-    for index, cell in enumerate(cells):
-        column = columns[index] if index < len(columns) else Column("")
-        space = " " * (widths[index] - display_width(cell.text) if index < len(widths) else 0)
-        text = cell.text if cell.status is None or not color else colored(cell.text, cell.status)
-        to_the_right = column.number and not (is_title and column.title_left)
-        parts.append(" " * column.gap if index else "")
-        parts.append(space + text if to_the_right else text + space)
-    return "".join(parts).rstrip()
+def _padded(cell: Cell, column: Column, width: int, color: bool, *, is_title: bool = False) -> str:
+    space = " " * (width - display_width(cell.text))
+    text = colored(cell.text, cell.status) if color and cell.status is not None else cell.text
+    to_the_right = column.number and not (is_title and column.title_left)
+    return space + text if to_the_right else text + space
