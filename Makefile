@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 METADATA := pyproject.toml setup.py constraints.txt
 
-.PHONY: help demo test check format clean
+BENCH := $(VENV)-bench
+
+.PHONY: help demo test check format bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -26,8 +28,14 @@ format: $(VENV)/.installed-tools ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: ## this project beside others; writes docs/benchmarks.md
+	@$(MAKE) --no-print-directory VENV=$(BENCH) $(BENCH)/bin/python
+	@echo "installing cpx-monitor and those it is measured against into $(BENCH) …"
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt '.[bench]'
+	@$(BENCH)/bin/python benchmarks/run.py
+
 clean: ## away with all that was made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -70,8 +70,9 @@ class ScriptedServer:
     being answered at the same time, ``connections`` how many were made.
     """
 
-    def __init__(self, script, *, keeps=False, drops_kept=False, host="127.0.0.1"):
+    def __init__(self, script, *, keeps=False, drops_kept=False, host="127.0.0.1", tls=None):
         self.script = script
+        self.tls = tls
         self.keeps = keeps
         self.drops_kept = drops_kept
         self.asked = Counter()
@@ -84,7 +85,7 @@ class ScriptedServer:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        self.url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -104,6 +105,10 @@ class ScriptedServer:
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection):
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
         with connection, suppress(OSError):
             while head := self._head(connection):
                 self._answer(connection, head)

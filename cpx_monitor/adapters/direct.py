@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import gevent
-import gevent.socket
 import httptools
 
 from cpx_monitor import __version__
@@ -111,7 +110,7 @@ class DirectTransport:
         now_s = monotonic()
         if not self._addresses or now_s - self._looked_up_s > _LOOK_UP_AGAIN_AFTER_S:
             with gevent.Timeout(_left_s(ends_at_s), TimedOut):
-                found = gevent.socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                found = _addresses_of(self._host, self._port)
             self._addresses = [(family, address) for family, _, _, _, address in found]
             self._looked_up_s = now_s
         return self._addresses
@@ -357,6 +356,16 @@ def _request_head(host: str, user: str | None, password: str | None) -> bytes:
         pair = f"{unquote(user)}:{unquote(password or '')}".encode()
         lines.append(f"Authorization: Basic {base64.b64encode(pair).decode('ascii')}")
     return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def _addresses_of(host: str, port: int) -> list[Any]:
+    """As getaddrinfo has them, without blocking the loop."""
+    if host == "localhost" or ":" in host or host.replace(".", "").isdecimal():
+        # Nobody on the network is asked for these, and a thread for it takes long to start.
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    import gevent.socket
+
+    return gevent.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _connected(address: _Address) -> socket.socket:

@@ -1,0 +1,80 @@
+"""Both transports over TLS."""
+
+import ssl
+
+import pytest
+import trustme
+from scripted_server import answer, never
+
+from cpx_monitor.adapters.direct import DirectTransport
+from cpx_monitor.adapters.transport import TimedOut, TransportError
+from cpx_monitor.adapters.via_requests import RequestsTransport
+
+MOST_BYTES = 10_000_000
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def serve_tls(serve, authority):
+    def start(script, name="localhost", **how):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        return serve(script, tls=context, **how)
+
+    return start
+
+
+@pytest.fixture
+def trusting(transport, authority, monkeypatch, tmp_path):
+    """Makes a transport that trusts the authority, to the server by its name."""
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(bundle)
+
+    def make(server):
+        url = f"https://localhost:{server.port}"
+        if transport == "direct":
+            return DirectTransport(url, ssl.create_default_context(cafile=bundle))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        return RequestsTransport(url, 4)
+
+    return make
+
+
+def test_answers_are_read_whole_on_a_connection_that_is_kept(serve_tls, trusting):
+    large = b"x" * 1_000_000
+    server = serve_tls({"/large": answer(200, large), "/small": answer(200, b"y")}, keeps=True)
+    transport = trusting(server)
+
+    assert transport.get("/large", 5, MOST_BYTES).body == large
+    assert transport.get("/small", 5, MOST_BYTES).body == b"y"
+    assert server.connections == 1
+
+
+def test_a_time_out_is_one_here_too(serve_tls, trusting):
+    with pytest.raises(TimedOut):
+        trusting(serve_tls({"/never": never})).get("/never", 0.3, MOST_BYTES)
+
+
+def test_a_certificate_for_another_name_is_refused(serve_tls, trusting):
+    with pytest.raises(TransportError, match="TLS failed: .*(mismatch|doesn't match)"):
+        trusting(serve_tls({}, name="other.test")).get("/x", 5, MOST_BYTES)
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(serve_tls, transport):
+    url = f"https://localhost:{serve_tls({}).port}"
+    stranger = DirectTransport(url) if transport == "direct" else RequestsTransport(url, 1)
+
+    with pytest.raises(TransportError, match="TLS failed: .*certificate"):
+        stranger.get("/x", 5, MOST_BYTES)
+
+
+def test_a_server_that_speaks_no_tls_is_told(serve, transport):
+    url = f"https://localhost:{serve({}).port}"
+    stranger = DirectTransport(url) if transport == "direct" else RequestsTransport(url, 1)
+
+    with pytest.raises(TransportError):
+        stranger.get("/x", 1, MOST_BYTES)
