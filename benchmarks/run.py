@@ -122,8 +122,9 @@ def reference(stack):
     return f"""## The reference server, 150 instances
 
 `cpx-monitor list`, the whole command, 40 runs: median {median(whole) * 1000:.0f} ms, slowest
-{max(whole) * 1000:.0f} ms ({max(whole) / median(whole):.2f} times the median). `python -c pass`
-takes {bare * 1000:.1f} ms, so that is {median(whole) / bare:.1f} times a bare Python; the target is 10.
+{max(whole) * 1000:.0f} ms ({max(whole) / median(whole):.2f} times that).
+`python -c pass` takes {bare * 1000:.1f} ms, so that is {median(whole) / bare:.1f} times a bare
+Python; the target is 10.
 
 {overflows()}
 

@@ -60,7 +60,7 @@ def test_a_time_out_is_one_here_too(serve_tls, trusting):
 
 
 def test_a_certificate_for_another_name_is_refused(serve_tls, trusting):
-    with pytest.raises(TransportError, match="TLS failed: .*(mismatch|doesn't match)"):
+    with pytest.raises(TransportError, match=r"TLS failed: .*(mismatch|doesn't match)"):
         trusting(serve_tls({}, name="other.test")).get("/x", 5, MOST_BYTES)
 
 
@@ -68,7 +68,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(serve_tls, transport):
     url = f"https://localhost:{serve_tls({}).port}"
     stranger = DirectTransport(url) if transport == "direct" else RequestsTransport(url, 1)
 
-    with pytest.raises(TransportError, match="TLS failed: .*certificate"):
+    with pytest.raises(TransportError, match=r"TLS failed: .*certificate"):
         stranger.get("/x", 5, MOST_BYTES)
 
 
