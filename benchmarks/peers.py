@@ -33,7 +33,7 @@ def cpx_monitor(url, concurrency):
     from cpx_monitor.adapters.cpx_url import parse_url
     from cpx_monitor.adapters.direct import DirectTransport
 
-    limit = FixedLimit(concurrency) if concurrency else AdaptiveLimit()
+    limit = FixedLimit(concurrency) if concurrency else AdaptiveLimit(1000)
     fleet = CpxHttpFleet(
         parse_url(url),
         DirectTransport(url),

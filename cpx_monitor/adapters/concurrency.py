@@ -78,7 +78,7 @@ class AdaptiveLimit:
     FADING = 1.05
     STALLED_S = 0.9  # the first time-out for a lost SYN is a second
 
-    def __init__(self, most: int = 1000) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         self._keeps: bool | None = None
         self._is_searching = True

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cpx_monitor.adapters.transport import Transport
     from cpx_monitor.app.ports import Clock, Fleet
 
+MOST_SOCKETS = 1000
 MOST_THREADS = 64
 
 
@@ -24,12 +25,16 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
 
         clock = SystemClock()
         return demo_fleet(clock), clock
+    through_requests = reading.transport == "requests" or (
+        reading.transport == "auto" and _a_proxy_applies(reading.url, console.environ)
+    )
     with held():
         import gevent
 
         from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 
-        transport = _transport(reading, reading.url, console.environ)
+        transport = _transport(reading.url, reading.concurrency, through_requests)
+        limit = _limit(reading.concurrency, MOST_THREADS if through_requests else MOST_SOCKETS)
     gc.enable()  # see launch
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
@@ -38,7 +43,7 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
         reading.url,
         transport,
         clock,
-        _limit(reading),
+        limit,
         timeout_s=reading.timeout_s,
         deadline_s=reading.deadline_s,
         tell=console.tell if reading.verbose else _say_nothing,
@@ -46,23 +51,20 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
     return fleet, clock
 
 
-def _limit(reading: Reading) -> "Limit":
-    from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit
-
-    if reading.concurrency is not None:
-        return FixedLimit(reading.concurrency)
-    return AdaptiveLimit()
-
-
-def _transport(reading: Reading, url: "CpxUrl", environ: Mapping[str, str]) -> "Transport":
-    name = reading.transport
-    if name == "requests" or (name == "auto" and _a_proxy_applies(url, environ)):
+def _transport(url: "CpxUrl", concurrency: int | None, through_requests: bool) -> "Transport":
+    if through_requests:
         from cpx_monitor.adapters.via_requests import RequestsTransport
 
-        return RequestsTransport(url.address, reading.concurrency or MOST_THREADS)
+        return RequestsTransport(url.address, concurrency or MOST_THREADS)
     from cpx_monitor.adapters.direct import DirectTransport
 
     return DirectTransport(url.address)
+
+
+def _limit(concurrency: int | None, most: int) -> "Limit":
+    from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit
+
+    return AdaptiveLimit(most) if concurrency is None else FixedLimit(concurrency)
 
 
 def _a_proxy_applies(url: "CpxUrl", environ: Mapping[str, str]) -> bool:

@@ -20,7 +20,7 @@ def http_fleet(url, transport="direct"):
         parse_url(url),
         DirectTransport(url) if transport == "direct" else RequestsTransport(url, 4),
         SystemClock(gevent.sleep),
-        AdaptiveLimit(),
+        AdaptiveLimit(50),
         timeout_s=5,
         deadline_s=30,
         tell=lambda line: None,

@@ -5,7 +5,7 @@ from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit, Trouble
 
 
 def adaptive(keeps):
-    limit = AdaptiveLimit()
+    limit = AdaptiveLimit(1000)
     limit.begin_collection(keeps)
     return limit
 
@@ -79,6 +79,14 @@ class TestAServerFarAway:
 
         assert limit.value >= learnt
         assert second_s < first_s
+
+    def test_is_asked_for_no_more_than_the_transport_carries(self):
+        limit = AdaptiveLimit(64)
+        limit.begin_collection(keeps=True)
+
+        _, most = collect(limit, FarAway(0.02), 5000)
+
+        assert most == 64
 
 
 class TestAServerNearby:
