@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 
+_SAFE_IN_PATH = "/%!$&'()*+,;=:@~"
+
 
 class CpxUrl(NamedTuple):
     """``address`` is for fetching and may hold credentials; ``shown`` never does."""
@@ -22,7 +24,7 @@ def parse_url(text: str) -> CpxUrl:
     Raises:
         ValueError: it is not an http or https URL; the message says what is wrong.
     """
-    from urllib.parse import urlsplit
+    from urllib.parse import quote, urlsplit
 
     whole = text if "://" in text else f"http://{text}"
     if any(character.isspace() or not character.isprintable() for character in whole):
@@ -41,21 +43,25 @@ def parse_url(text: str) -> CpxUrl:
         raise ValueError("the port is not a number from 0 to 65535") from None
     if not parts.hostname:
         raise ValueError("it names no host")
-    if not _is_host(parts.hostname) or ("[" in parts.netloc and ":" not in parts.hostname):
+    host = _ascii_host(parts.hostname)
+    if host is None or ("[" in parts.netloc) != (":" in host):
         raise ValueError("its host is neither a name nor an address")
-    place = parts.netloc.rpartition("@")[2]
+    user, at, place = parts.netloc.rpartition("@")
+    port = "" if parts.port is None else f":{parts.port}"
     path = parts.path.rstrip("/")
+    asked = f"[{host}]{port}" if ":" in host else f"{host}{port}"
     return CpxUrl(
-        address=f"{parts.scheme}://{parts.netloc}{path}",
+        address=f"{parts.scheme}://{user}{at}{asked}{quote(path, safe=_SAFE_IN_PATH)}",
         shown=f"{parts.scheme}://{place}{path}",
     )
 
 
-def _is_host(text: str) -> bool:
+def _ascii_host(text: str) -> str | None:
+    """The host as the network knows it; None where it is none."""
     if ":" in text:
-        return True  # urlsplit has looked at what stands in brackets
+        return text  # urlsplit has looked at what stands in brackets
     try:
         name = text if text.isascii() else text.encode("idna").decode("ascii")
     except UnicodeError:
-        return False
-    return _HOST_NAME.fullmatch(name) is not None
+        return None
+    return name if _HOST_NAME.fullmatch(name) else None

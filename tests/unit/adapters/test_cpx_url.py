@@ -12,7 +12,8 @@ from cpx_monitor.adapters.cpx_url import parse_url
         ("https://cpx.internal/api/v1/", "https://cpx.internal/api/v1"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
         ("HTTP://localhost", "http://localhost"),
-        ("http://bücher.example", "http://bücher.example"),
+        ("http://bücher.example/äb", "http://xn--bcher-kva.example/%C3%A4b"),
+        ("http://ann:ü@LOCALHOST:1/a%20b", "http://ann:ü@localhost:1/a%20b"),
     ],
 )
 def test_a_url_is_made_whole(text, address):
