@@ -22,7 +22,11 @@ class Trouble(Enum):
 class Limit(Protocol):
     @property
     def value(self) -> int:
-        """How many requests may be under way now."""
+        """How many requests may be under way now, those that are stuck apart."""
+
+    @property
+    def most(self) -> int:
+        """How many may be under way in all, whatever becomes of them."""
 
     def begin_collection(self, keeps: bool) -> None:
         """Another fleet is about to be asked; ``keeps``: its server keeps connections open."""
@@ -40,7 +44,7 @@ class FixedLimit:
     """Just so many."""
 
     def __init__(self, value: int) -> None:
-        self.value = value
+        self.value = self.most = value
 
     def begin_collection(self, keeps: bool) -> None:
         pass
@@ -79,7 +83,7 @@ class AdaptiveLimit:
     STALLED_S = 0.9  # the first time-out for a lost SYN is a second
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._keeps: bool | None = None
         self._is_searching = True
         self._lowest_s = float("inf")
@@ -118,20 +122,19 @@ class AdaptiveLimit:
         latency_s = ended_s - began_s
         if trouble is None and latency_s > self.STALLED_S and latency_s > 10 * self._lowest_s:
             trouble = Trouble.REFUSED
+        if trouble is Trouble.SLOW and self._latencies_s:
+            return  # others are answered, so this is that one instance's trouble
         if trouble is not None:
             self._back_off(trouble)
             return
         self._latencies_s.append(latency_s)
-        self._round_began_s = min(self._round_began_s, began_s)
+        if began_s < self._round_began_s:
+            self._round_began_s = began_s
         if len(self._latencies_s) >= self._samples_wanted:
             round_s = ended_s - self._round_began_s
             # A shorter one could not tell a difference from noise.
             if round_s >= SHORTEST_ROUND_S or not self._keeps:
                 self._decide(round_s)
-
-    @property
-    def _samples_wanted(self) -> int:
-        return self._value if self._keeps else max(8, 2 * self._value)
 
     def _decide(self, round_s: float) -> None:
         self._lowest_s = min(self._lowest_s, *self._latencies_s)
@@ -180,10 +183,11 @@ class AdaptiveLimit:
         self._set(int(self._value * self.BACK_OFF))
 
     def _set(self, value: int) -> None:
-        self._value = max(1, min(value, self._most))
+        self._value = max(1, min(value, self.most))
         self._start_round()
 
     def _start_round(self) -> None:
         self._round += 1
+        self._samples_wanted = self._value if self._keeps else max(8, 2 * self._value)
         self._latencies_s = []
         self._round_began_s = float("inf")

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -22,6 +23,8 @@ REFUSALS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 # Retries in all: the larger of these many and of one for every so many instances.
 FEWEST_RETRIES = 10
 INSTANCES_A_RETRY = 5
+# One that names a time to come again, again and again, is not waited for until the deadline.
+MOST_REFUSALS_OF_ONE = 5
 
 
 class CpxHttpFleet:
@@ -144,17 +147,15 @@ class _Collection:
         self._spelling_of = listing.spelling_of
         self._ends_at_s = ends_at_s
         self._retried: set[str] = set()
+        self._refusals: Counter[str] = Counter()
         self._retries_left = max(FEWEST_RETRIES, len(listing.spelling_of) // INSTANCES_A_RETRY)
 
     def ask(self, ip: str) -> Outcome | Refused:
         try:
             response = self._get(f"/{self._spelling_of[ip]}", self._ends_at_s, MOST_INSTANCE_BYTES)
-        except TimedOut as error:
-            self.observed[ip] = Unknown(ip, str(error))
-            return Outcome.TIMED_OUT
         except TransportError as error:
             self.observed[ip] = Unknown(ip, str(error))
-            return Outcome.DONE
+            return Outcome.FAILED
         if response.status == HTTPStatus.OK:
             self.observed[ip] = parse_instance(ip, response.body)
             return Outcome.DONE
@@ -171,10 +172,13 @@ class _Collection:
         self.observed[ip] = Unknown(ip, reason)
 
     def _on_refusal(self, ip: str, response: Response) -> Refused:
-        """A refusal that names its wait is no attempt; any other may be tried once more."""
+        """A refusal that names its wait is no attempt, within reason; any other may be tried once
+        more.
+        """
         wait_s = retry_after_s(response.header("retry-after"))
         if wait_s is not None:
-            return Refused(wait_s, again=True)
+            self._refusals[ip] += 1
+            return Refused(wait_s, again=self._refusals[ip] < MOST_REFUSALS_OF_ONE)
         again = ip not in self._retried and self._retries_left > 0
         if again:
             self._retried.add(ip)
@@ -191,10 +195,9 @@ def retry_after_s(text: str | None) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, until.timestamp() - time.time())
 
 
 def status_reason(response: Response) -> str:

@@ -52,16 +52,17 @@ class DirectTransport:
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         request = self._before_path + path.encode("ascii") + self._after_path
         ends_at_s = monotonic() + timeout_s
+        is_kept = bool(self._idle)
         while True:
-            is_kept = bool(self._idle)
             try:
                 connection = self._idle.pop() if is_kept else self._connect(ends_at_s)
                 response = connection.exchange(request, ends_at_s, most_bytes)
             except OSError as error:
                 # The server may close a connection just as it is used again; that says nothing of
-                # the request, so it gets another. The dead one is gone, so this comes to an end.
+                # the request, so it gets another, on a fresh one.
                 if not is_kept or connection.has_answered:
                     raise TransportError(explain_os_error(error)) from None
+                is_kept = False
             else:
                 if response.keeps:
                     self._idle.append(connection)

@@ -1,27 +1,34 @@
 """Many requests at once: a bounded pool of workers, as many as the limit allows at the moment."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import gevent
+from gevent.event import Event
 
 from cpx_monitor.adapters.concurrency import Limit, Trouble
 from cpx_monitor.adapters.throttle import Throttle
 from cpx_monitor.app.ports import Clock
+
+STUCK_AFTER_S = 0.25
+SHORTEST_WAIT_S = 0.1
+_LOOK_EVERY_S = 0.1
 
 Task = TypeVar("Task")
 
 
 class Outcome(Enum):
     DONE = auto()
-    TIMED_OUT = auto()
+    FAILED = auto()
 
 
 class Refused(NamedTuple):
-    """The server did not want the request now. With ``wait_s`` it named a time to come again;
-    ``again`` says whether the task is to be asked for once more without one.
+    """The server did not want the request now, and perhaps named a time to come again.
+
+    ``again`` says whether the task is to be asked for once more.
     """
 
     wait_s: float | None
@@ -44,7 +51,11 @@ class FanOut(Generic[Task]):
         self._clock = clock
         self._ask = ask
         self._waiting: deque[Task] = deque()
-        self._workers: list[gevent.Greenlet[[], None]] = []
+        self._workers: set[Any] = set()
+        self._began_s: dict[Any, float] = {}
+        self._all_done = Event()
+        self._answered_at_s = -math.inf
+        self._stuck = 0
         self._running = 0
         self._turn: Any = None
         self._ends_at_s = 0.0
@@ -60,34 +71,57 @@ class FanOut(Generic[Task]):
         self._ends_at_s = ends_at_s
         try:
             self._spawn()
-            # Not joinall: workers start others.
-            for worker in self._workers:
-                worker.join()
+            while self._running:
+                self._all_done.wait(_LOOK_EVERY_S)
+                self._make_up_for_stuck_ones()
         finally:
-            gevent.killall(self._workers)
+            gevent.killall(list(self._workers))
         if self._fault is not None:
             raise self._fault
         return list(self._waiting)
 
+    def _make_up_for_stuck_ones(self) -> None:
+        """A request that is stuck takes no place from the others, as long as those are answered.
+
+        A server that answers nobody is not asked for more: then nothing is made up for.
+        """
+        now_s = self._clock.monotonic_s()
+        if self._answered_at_s > now_s - 2 * STUCK_AFTER_S:
+            began = self._began_s.values()
+            self._stuck = sum(now_s - began_s > STUCK_AFTER_S for began_s in began)
+            self._spawn()
+
+    @property
+    def _allowed(self) -> int:
+        return min(self._limit.value + self._stuck, self._limit.most)
+
     def _spawn(self) -> None:
-        for _ in range(min(self._limit.value - self._running, len(self._waiting))):
+        for _ in range(min(self._allowed - self._running, len(self._waiting))):
             self._running += 1
-            self._workers.append(gevent.spawn(self._work))
+            worker = gevent.Greenlet(self._work)
+            self._workers.add(worker)
+            worker.start()
 
     def _work(self) -> None:
+        worker = gevent.getcurrent()
         try:
-            while self._waiting and self._running <= self._limit.value:
+            while self._waiting and self._running <= self._allowed:
                 if self._throttle.is_active and not self._may_send():
                     break
                 began_s = self._clock.monotonic_s()
                 if began_s >= self._ends_at_s:
                     break
+                self._began_s[worker] = began_s
                 self._do(self._waiting.popleft(), began_s)
         except Exception as error:
             self._fault = error
             self._waiting.clear()
         finally:
+            self._began_s.pop(worker, None)
+            self._workers.discard(worker)
             self._running -= 1
+            if not self._running:
+                self._all_done.set()
 
     def _may_send(self) -> bool:
         """Wait for the throttle; whether there is still something to do, and time to do it."""
@@ -107,22 +141,25 @@ class FanOut(Generic[Task]):
         outcome = self._ask(task)
         ended_s = self._clock.monotonic_s()
         if outcome is Outcome.DONE:
+            self._answered_at_s = ended_s
             self._throttle.accepted()
             self._limit.end(begun_in, began_s, ended_s)
-            if self._running < self._limit.value and self._waiting:
+            if self._running < self._allowed and self._waiting:
                 self._spawn()
         elif isinstance(outcome, Refused):
-            self._refused(task, outcome, begun_in, began_s, ended_s)
+            self._refused(outcome, begun_in, began_s, ended_s)
+            if outcome.again:
+                self._waiting.append(task)
         else:
             self._limit.end(begun_in, began_s, ended_s, Trouble.SLOW)
 
-    def _refused(
-        self, task: Task, refused: Refused, begun_in: int, began_s: float, ended_s: float
-    ) -> None:
-        if refused.wait_s is not None:
-            self._throttle.refused(ended_s, refused.wait_s)
-            self._waiting.append(task)
-        else:
+    def _refused(self, refused: Refused, begun_in: int, began_s: float, ended_s: float) -> None:
+        wait_s = refused.wait_s
+        # So few were let in that it may be their number at once, and not their rate, that is too
+        # much; a refusal that names no time means that anyway.
+        if wait_s is None or self._throttle.accepted_since_open < self._limit.value:
             self._limit.end(begun_in, began_s, ended_s, Trouble.REFUSED)
-            if refused.again:
-                self._waiting.append(task)
+        if wait_s is None and self._limit.value == 1:
+            wait_s = SHORTEST_WAIT_S  # one at a time is too much as well: then slower
+        if wait_s is not None:
+            self._throttle.refused(ended_s, max(wait_s, SHORTEST_WAIT_S))

@@ -157,8 +157,12 @@ class Connection:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            raise TransportError("the answer is not HTTP") from None
-        if len(self._head) > MOST_HEAD_BYTES:
+            self._keeps = False
+            if not self._is_whole:
+                raise TransportError("the answer is not HTTP") from None
+        if len(self._head) > MOST_HEAD_BYTES and (
+            not self._is_in_body or len(self._headers()) > MOST_HEAD_BYTES
+        ):
             raise TransportError(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
         return not self._is_whole
 

@@ -23,7 +23,7 @@ class Throttle:
         self.is_active = False
         """Whether anything has been refused yet; as long as not, there is no need to ask."""
         self._opens_at_s = now_s
-        self._accepted = 0
+        self.accepted_since_open = 0
         self._pace: float | None = None
         self._paced_at_s = 0.0
         self._next_at_s = -math.inf
@@ -44,7 +44,7 @@ class Throttle:
 
     def accepted(self) -> None:
         """A request was answered, and not refused."""
-        self._accepted += 1
+        self.accepted_since_open += 1
 
     def refused(self, now_s: float, wait_s: float) -> None:
         """A request was refused, and none is welcome for that long."""
@@ -52,18 +52,22 @@ class Throttle:
         if now_s >= self._opens_at_s:
             # The first since the gate was opened; those that follow it tell nothing new.
             self._set_pace(now_s, max(wait_s, LARGEST_BURST_S))
-            self._accepted = 0
+            self.accepted_since_open = 0
         self._opens_at_s = max(self._opens_at_s, now_s + wait_s)
 
     def _set_pace(self, now_s: float, wait_s: float) -> None:
+        self._paced_at_s = now_s + wait_s
+        self._next_at_s = -math.inf
+        if not self.accepted_since_open:
+            # Nothing is known but that this was too much.
+            self._pace = self._pace and max(SLOWEST_PACE, self._pace / 2)
+            return
         sending_s = max(now_s - self._opens_at_s, LARGEST_BURST_S)
-        sustained = self._accepted / (sending_s + wait_s)
-        tried = self._accepted / sending_s
+        sustained = self.accepted_since_open / (sending_s + wait_s)
+        tried = self.accepted_since_open / sending_s
         if self._pace is not None:
             tried = min(tried, self._pace)
         self._pace = max(SLOWEST_PACE, math.sqrt(sustained * tried))
-        self._paced_at_s = now_s + wait_s
-        self._next_at_s = -math.inf
 
     def _grow(self, now_s: float) -> None:
         assert self._pace is not None

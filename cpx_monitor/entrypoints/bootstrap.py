@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_SOCKETS = 1000
 MOST_THREADS = 64
+SPARE_FILES = 56
 
 
 def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]":
@@ -34,7 +35,7 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
         from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 
         transport = _transport(reading.url, reading.concurrency, through_requests)
-        limit = _limit(reading.concurrency, MOST_THREADS if through_requests else MOST_SOCKETS)
+        limit = _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets())
     gc.enable()  # see launch
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
@@ -59,6 +60,14 @@ def _transport(url: "CpxUrl", concurrency: int | None, through_requests: bool) -
     from cpx_monitor.adapters.direct import DirectTransport
 
     return DirectTransport(url.address)
+
+
+def _most_sockets() -> int:
+    """As many as the system lets this process have, some for other files left apart."""
+    import resource
+
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_SOCKETS if allowed < 0 else max(1, min(MOST_SOCKETS, allowed - SPARE_FILES))
 
 
 def _limit(concurrency: int | None, most: int) -> "Limit":

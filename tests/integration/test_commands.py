@@ -207,6 +207,33 @@ class TestAnInstanceThatFails:
         assert ended.returncode == 0
         assert server.asked["/10.58.1.2"] == 3
 
+    @pytest.mark.parametrize("wait", ["0", "Sat, 01 Jan 2000 00:00:00 GMT"])
+    def test_that_wants_to_be_asked_again_at_once_is_not_asked_for_ever(self, serve, monitor, wait):
+        refused = answer(503, {}, f"Retry-After: {wait}")
+        server = serve(fleet_script(_1=instance_answer(), _2=refused))
+
+        ended = monitor("list", url=server.url)
+
+        assert ended.returncode == 1
+        assert server.asked["/10.58.1.2"] <= 5
+
+    @pytest.mark.parametrize("wait", ["soon", "-1", "Mon, 99999999999 Jan 2027 00:00:00 GMT"])
+    def test_that_names_no_time_that_makes_sense_is_asked_once_more(self, serve, monitor, wait):
+        twice = in_turn(answer(429, {}, f"Retry-After: {wait}"), instance_answer())
+        server = serve(fleet_script(_1=instance_answer(), _2=twice))
+
+        assert monitor("list", url=server.url).returncode == 0
+        assert server.asked["/10.58.1.2"] == 2
+
+    def test_of_which_half_the_fleet_is_stuck_costs_the_other_half_nothing(self, serve, monitor):
+        fleet = {f"_{n}": never if n % 2 else instance_answer() for n in range(1, 101)}
+
+        ended = monitor("list", "--timeout=2", url=serve(fleet_script(**fleet), keeps=True).url)
+
+        assert ended.returncode == 1
+        assert ended.stdout.count("Healthy") == 50
+        assert ended.stdout.count("timed out after 2 s") == 50
+
     def test_is_not_waited_for_where_its_time_is_past_the_deadline(self, serve, monitor):
         refused = answer(429, {}, "Retry-After: 3600")
         server = serve(fleet_script(_1=instance_answer(), _2=refused))

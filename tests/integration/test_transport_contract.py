@@ -75,6 +75,16 @@ class TestAnAnswer:
 
         assert (response.status, response.header("location")) == (301, "http://127.0.0.1:1/")
 
+    def test_may_be_large_and_begin_in_a_packet_of_its_own(self, make, serve):
+        def in_two(connection, stopped):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            stopped.wait(0.05)
+            connection.sendall(b"Content-Length: 900000\r\n\r\n" + b"x" * 900_000)
+
+        transport = make(serve({"/x": in_two}).url)
+
+        assert len(transport.get("/x", 5, 1_000_000).body) == 900_000
+
     def test_may_be_as_large_as_allowed(self, get):
         assert len(get(answer(200, b"x" * MOST_BYTES)).body) == MOST_BYTES
 
@@ -195,6 +205,20 @@ class TestConnections:
 
         assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(4)] == [b"x"] * 4
         assert server.asked == {"/x": 4}
+
+    def test_of_one_that_is_closed_over_and_over_are_not_all_tried(self, make, serve):
+        def poison(connection, stopped):
+            pass
+
+        script = {"/x": late(answer(200, b"x"), 0.2), "/poison": poison}
+        server = serve(script, keeps=True)
+        transport = make(server.url)
+        gevent.joinall([gevent.spawn(transport.get, "/x", 5, MOST_BYTES) for _ in range(4)])
+        server.keeps = False
+
+        with pytest.raises(TransportError):
+            transport.get("/poison", 5, MOST_BYTES)
+        assert server.asked["/poison"] <= 5
 
     def test_on_which_something_came_unasked_are_not_used_again(self, make, serve):
         twice = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx" * 2)

@@ -73,12 +73,21 @@ def test_of_several_waits_the_longest_counts():
     assert throttle.delay_s(11.1) == pytest.approx(4.0)
 
 
-def test_a_server_that_lets_nobody_in_is_asked_about_once_a_second():
+def test_a_refusal_before_anything_was_let_in_tells_no_pace():
     throttle = Throttle(0.0)
-    throttle.refused(0.1, wait_s=0.0)
+    throttle.refused(0.1, wait_s=1.0)
 
-    assert throttle.delay_s(1.0) == 0.0
-    assert throttle.delay_s(1.0) == pytest.approx(1 / SLOWEST_PACE, rel=0.1)
+    assert [throttle.delay_s(1.2) for _ in range(100)] == [0.0] * 100
+
+
+def test_a_pace_at_which_nothing_is_let_in_is_halved_down_to_one_a_second():
+    throttle = Throttle(0.0)
+    throttle.accepted()
+    for number in range(1, 30):
+        throttle.refused(number, wait_s=0.5)
+
+    assert throttle.delay_s(30.0) == 0.0
+    assert throttle.delay_s(30.0) == pytest.approx(1 / SLOWEST_PACE, rel=0.2)
 
 
 def test_a_rate_limit_with_a_bucket_of_a_second_is_used_to_85_percent_with_few_refusals():
