@@ -85,11 +85,11 @@ def run(argv: Sequence[str], console: Console) -> int:
         return exit_codes.DONE
     arguments = Arguments(read_words(__doc__, "cpx-server", argv), console.environ)
     host = arguments.value(HOST)
-    server = _listening(arguments, host)
-    gc.enable()  # see launch
     shown_host = f"[{host}]" if ":" in host else host
-    console.write(f"listening on http://{shown_host}:{server.server_port}\n")
     with contextlib.suppress(Interrupted):  # being told to stop is how it ends
+        server = _listening(arguments, host)
+        gc.enable()  # see launch
+        console.write(f"listening on http://{shown_host}:{server.server_port}\n")
         server.serve_forever()
     return exit_codes.DONE
 
