@@ -5,8 +5,9 @@ does what it does to other programs; nothing is imported before that is settled.
 garbage, so nobody looks for any until a fleet is fetched.
 """
 
+# Not signal, which is Python around it and takes a while to import.
+import _signal  # type: ignore[import-not-found]
 import gc
-import signal
 
 
 def monitor() -> int:
@@ -25,5 +26,5 @@ def server() -> int:
 
 def _prepare() -> None:
     gc.disable()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
