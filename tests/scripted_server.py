@@ -6,12 +6,19 @@ import threading
 from collections import Counter
 from contextlib import suppress
 
+_serving = threading.local()
+
 
 def answer(status, body, *headers):
-    """A whole answer, with its length."""
+    """A whole answer, with its length, that says whether the connection is kept."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(content)}", *headers]
-    return raw("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+
+    def send(connection, stopped):
+        whole = lines if _serving.claims_to_keep else [*lines, "Connection: close"]
+        connection.sendall("\r\n".join(whole).encode() + b"\r\n\r\n" + content)
+
+    return send
 
 
 def instance_answer(service="AuthService", cpu="10%", memory="20%"):
@@ -60,11 +67,20 @@ def in_turn(*behaviours):
     return behave
 
 
+def fleet_script(**instances):
+    """A script for a server of these instances: the last part of the address to its behaviour."""
+    behaviours = {f"10.58.1.{name[1:]}": behaviour for name, behaviour in instances.items()}
+    return {
+        "/servers": answer(200, list(behaviours)),
+        **{f"/{ip}": behaviour for ip, behaviour in behaviours.items()},
+    }
+
+
 class ScriptedServer:
     """One request a connection, each on a thread; with ``keeps`` as many as come.
 
     With ``drops_kept`` it lets clients keep their connections, but answers only the first request
-    on each: the next one finds the connection closed, as after a time-out of the server's.
+    on each: it closes the connection when the next one comes.
 
     ``asked`` counts the requests by path, ``heads`` keeps them, ``most_at_once`` is how many were
     being answered at the same time, ``connections`` how many were made.
@@ -82,6 +98,7 @@ class ScriptedServer:
         self._changed = threading.Condition()
         self._stopped = threading.Event()
         self.connections = 0
+        self._closed = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -111,11 +128,16 @@ class ScriptedServer:
             )
         with connection, suppress(OSError):
             while head := self._head(connection):
+                is_last = "\r\nconnection: close\r\n" in head.lower()
+                _serving.claims_to_keep = (self.keeps or self.drops_kept) and not is_last
                 self._answer(connection, head)
-                if self.drops_kept:
+                if self.drops_kept and not is_last:
                     self._head(connection)
-                if not self.keeps:
+                if is_last or not self.keeps:
                     break
+        with self._changed:
+            self._closed += 1
+            self._changed.notify_all()
 
     @staticmethod
     def _head(connection):
@@ -140,6 +162,11 @@ class ScriptedServer:
         finally:
             with self._changed:
                 self._under_way -= 1
+
+    def wait_until_closed(self, number):
+        """Until so many connections are."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._closed >= number, timeout=30)
 
     def wait_for(self, path):
         """Until somebody has asked for it."""

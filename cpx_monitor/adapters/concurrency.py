@@ -12,11 +12,14 @@ from typing import Protocol
 SHORTEST_ROUND_S = 0.005
 
 
-class Trouble(Enum):
-    """Refused: the server said that it is too much. Slow: it did not answer in time."""
+class Failure(Enum):
+    """Refused: the server said that it is too much. Slow: it did not answer, or not in time.
+    Exhausted: this machine could not even ask, so it says nothing of the server.
+    """
 
     REFUSED = auto()
     SLOW = auto()
+    EXHAUSTED = auto()
 
 
 class Limit(Protocol):
@@ -35,7 +38,7 @@ class Limit(Protocol):
         """A request begins; its end has to be told with what this returns."""
 
     def end(
-        self, begun_in: int, began_s: float, ended_s: float, trouble: Trouble | None = None
+        self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
     ) -> None:
         """It has ended, well or in trouble."""
 
@@ -53,7 +56,7 @@ class FixedLimit:
         return 0
 
     def end(
-        self, begun_in: int, began_s: float, ended_s: float, trouble: Trouble | None = None
+        self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
     ) -> None:
         pass
 
@@ -115,17 +118,17 @@ class AdaptiveLimit:
         return self._round
 
     def end(
-        self, begun_in: int, began_s: float, ended_s: float, trouble: Trouble | None = None
+        self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
     ) -> None:
         if begun_in != self._round:
             return
         latency_s = ended_s - began_s
-        if trouble is None and latency_s > self.STALLED_S and latency_s > 10 * self._lowest_s:
-            trouble = Trouble.REFUSED
-        if trouble is Trouble.SLOW and self._latencies_s:
+        if failure is None and latency_s > self.STALLED_S and latency_s > 10 * self._lowest_s:
+            failure = Failure.REFUSED
+        if failure is Failure.SLOW and self._latencies_s:
             return  # others are answered, so this is that one instance's trouble
-        if trouble is not None:
-            self._back_off(trouble)
+        if failure is not None:
+            self._back_off(failure)
             return
         self._latencies_s.append(latency_s)
         if began_s < self._round_began_s:
@@ -176,8 +179,8 @@ class AdaptiveLimit:
         """After trouble, carefully: by one a round, and never again to where the trouble was."""
         self._set(self._value + 1 if self._value < self._best_value else self._value)
 
-    def _back_off(self, trouble: Trouble) -> None:
-        if trouble is Trouble.REFUSED:
+    def _back_off(self, failure: Failure) -> None:
+        if failure is Failure.REFUSED:
             self._is_searching = False
             self._best_value = max(1, self._value - 1)
         self._set(int(self._value * self.BACK_OFF))

@@ -2,29 +2,49 @@
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from cpx_monitor.adapters.concurrency import Limit
+from cpx_monitor.adapters.concurrency import Failure, Limit
 from cpx_monitor.adapters.cpx_url import CpxUrl
 from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_instance, parse_listing
-from cpx_monitor.adapters.fan_out import FanOut, Outcome, Refused
+from cpx_monitor.adapters.fan_out import DONE, FanOut, Outcome
+from cpx_monitor.adapters.retry import MOST_LIST_ATTEMPTS, RetryBudget, backoff_s
 from cpx_monitor.adapters.throttle import Throttle
-from cpx_monitor.adapters.transport import Response, TimedOut, Transport, TransportError
+from cpx_monitor.adapters.transport import (
+    BrokenOff,
+    Exhausted,
+    NoSuchHost,
+    NotUsable,
+    Response,
+    TimedOut,
+    TlsFailed,
+    Transport,
+    TransportError,
+)
 from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection, Trouble
-from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown
+from cpx_monitor.domain.fleet import Observation, Snapshot, StaleList, Unknown
 
 MOST_LISTING_BYTES = 16 * 1024 * 1024
 MOST_INSTANCE_BYTES = 64 * 1024
 MOST_LOCATION_CHARACTERS = 200
 
 REFUSALS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-# Retries in all: the larger of these many and of one for every so many instances.
-FEWEST_RETRIES = 10
-INSTANCES_A_RETRY = 5
-# One that names a time to come again, again and again, is not waited for until the deadline.
-MOST_REFUSALS_OF_ONE = 5
+MAY_PASS = (*REFUSALS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+
+
+class _MayPass(Exception):
+    """The list cannot be had now; ``wait_s`` is when to ask again, where the server named it."""
+
+    def __init__(self, outcome: FleetUnavailable, wait_s: float | None) -> None:
+        self.outcome = outcome
+        self.wait_s = wait_s
+
+
+_TROUBLE_OF: dict[type[TransportError], Trouble] = {
+    NoSuchHost: Trouble.NO_SUCH_HOST,
+    TlsFailed: Trouble.TLS_FAILED,
+}
 
 
 class CpxHttpFleet:
@@ -54,11 +74,13 @@ class CpxHttpFleet:
         self._timeout_s = timeout_s
         self._deadline_s = deadline_s
         self._tell = tell
+        self._last_listing: Listing | None = None
+        self._listed_at_s = 0.0
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         observed_at, began_s = self._clock.now(), self._clock.monotonic_s()
         ends_at_s = began_s + self._deadline_s
-        listing = self._listing(ends_at_s)
+        listing, stale_list = self._new_or_last_listing(ends_at_s)
         listed_s = self._clock.monotonic_s() - began_s
         listed = list(listing.spelling_of)
         self._tell(f"{self._url.shown}/servers: {len(listed)} in {listed_s:.3f} s")
@@ -78,33 +100,74 @@ class CpxHttpFleet:
             observations=observations,
             rejected=listing.rejected,
             not_asked=() if wanted is None else tuple(ip for ip in listed if ip not in wanted),
+            stale_list=stale_list,
         )
 
+    def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:
+        """A server that can't list its instances may still answer for them, so the last list stays;
+        one that refuses us is left alone.
+        """
+        asked_at_s = self._clock.monotonic_s()
+        try:
+            listing = self._listing(ends_at_s)
+        except FleetUnavailable as error:
+            if self._last_listing is None or error.trouble is Trouble.REFUSED:
+                raise
+            return self._last_listing, StaleList(asked_at_s - self._listed_at_s, str(error))
+        self._last_listing, self._listed_at_s = listing, asked_at_s
+        return listing, None
+
     def _listing(self, ends_at_s: float) -> Listing:
+        for attempt in range(1, MOST_LIST_ATTEMPTS + 1):
+            try:
+                return self._ask_for_list(ends_at_s)
+            except _MayPass as trouble:
+                wait_s = trouble.wait_s
+                if wait_s is None:
+                    wait_s = backoff_s(attempt, _chance())
+                left_s = ends_at_s - self._clock.monotonic_s()
+                if attempt == MOST_LIST_ATTEMPTS or wait_s >= left_s:
+                    raise trouble.outcome from None
+                self._clock.sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _ask_for_list(self, ends_at_s: float) -> Listing:
         where = self._url.shown
         try:
             response = self._get("/servers", ends_at_s, MOST_LISTING_BYTES)
+        except NotUsable as error:
+            raise self._no_list(error) from None
+        except (BrokenOff, Exhausted) as error:
+            unwell = f"cannot reach CPX at {where}: {error}"
+            raise _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), None) from None
         except TransportError as error:
             raise FleetUnavailable(
-                f"cannot reach CPX at {where}: {error}", Trouble.UNREACHABLE
+                f"cannot reach CPX at {where}: {error}",
+                _TROUBLE_OF.get(type(error), Trouble.UNREACHABLE),
             ) from None
         if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise FleetUnavailable(
                 f"CPX at {where} refuses us: it answered {response.status}", Trouble.REFUSED
             )
         if response.status >= 500 or response.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise FleetUnavailable(
-                f"CPX at {where} is not well: it answered {response.status}", Trouble.UNWELL
-            )
+            unwell = f"CPX at {where} is not well: it answered {response.status}"
+            if response.status not in MAY_PASS:
+                raise FleetUnavailable(unwell, Trouble.UNWELL)
+            wait_s = retry_after_s(response.header("retry-after"))
+            if wait_s:
+                unwell += f" and wants to be asked again in {wait_s:.0f} s"
+            raise _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), wait_s)
         self._limit.begin_collection(response.keeps)
         try:
             if response.status != HTTPStatus.OK:
                 raise BadAnswer(status_reason(response))
             return parse_listing(response.body)
         except BadAnswer as error:
-            raise FleetUnavailable(
-                f"no list of servers at {where}/servers: {error}", Trouble.NOT_CPX
-            ) from None
+            raise self._no_list(error) from None
+
+    def _no_list(self, error: Exception) -> FleetUnavailable:
+        where = f"{self._url.shown}/servers"
+        return FleetUnavailable(f"no list of servers at {where}: {error}", Trouble.NOT_CPX)
 
     def _observe_all(
         self, asked: Sequence[str], listing: Listing, ends_at_s: float
@@ -146,23 +209,23 @@ class _Collection:
         self._get = get
         self._spelling_of = listing.spelling_of
         self._ends_at_s = ends_at_s
-        self._retried: set[str] = set()
-        self._refusals: Counter[str] = Counter()
-        self._retries_left = max(FEWEST_RETRIES, len(listing.spelling_of) // INSTANCES_A_RETRY)
+        self._budget = RetryBudget(len(listing.spelling_of))
 
-    def ask(self, ip: str) -> Outcome | Refused:
+    def ask(self, ip: str) -> Outcome:
         try:
             response = self._get(f"/{self._spelling_of[ip]}", self._ends_at_s, MOST_INSTANCE_BYTES)
         except TransportError as error:
             self.observed[ip] = Unknown(ip, str(error))
-            return Outcome.FAILED
+            return self._on_no_answer(ip, error)
         if response.status == HTTPStatus.OK:
             self.observed[ip] = parse_instance(ip, response.body)
-            return Outcome.DONE
+            return DONE
         self.observed[ip] = Unknown(ip, status_reason(response))
         if response.status in REFUSALS:
             return self._on_refusal(ip, response)
-        return Outcome.DONE
+        if response.status in MAY_PASS and self._budget.after_failure(ip):
+            return Outcome(again_after_s=backoff_s(1, _chance()))
+        return DONE
 
     def leave(self, ip: str, reason: str) -> None:
         """There is no time for this one any more."""
@@ -171,19 +234,28 @@ class _Collection:
             reason = f"{refused.reason}, and then no time was left"
         self.observed[ip] = Unknown(ip, reason)
 
-    def _on_refusal(self, ip: str, response: Response) -> Refused:
-        """A refusal that names its wait is no attempt, within reason; any other may be tried once
-        more.
-        """
+    def _on_no_answer(self, ip: str, error: TransportError) -> Outcome:
+        failure, again = Failure.SLOW, False
+        if isinstance(error, Exhausted):
+            failure, again = Failure.EXHAUSTED, self._budget.after_exhaustion(ip)
+        elif isinstance(error, BrokenOff):
+            again = self._budget.after_failure(ip)
+        return Outcome(failure, again_after_s=backoff_s(1, _chance()) if again else None)
+
+    def _on_refusal(self, ip: str, response: Response) -> Outcome:
         wait_s = retry_after_s(response.header("retry-after"))
         if wait_s is not None:
-            self._refusals[ip] += 1
-            return Refused(wait_s, again=self._refusals[ip] < MOST_REFUSALS_OF_ONE)
-        again = ip not in self._retried and self._retries_left > 0
-        if again:
-            self._retried.add(ip)
-            self._retries_left -= 1
-        return Refused(None, again)
+            # The throttle keeps everybody back for that long.
+            again_after_s = 0.0 if self._budget.after_named_wait(ip) else None
+        else:
+            again_after_s = backoff_s(1, _chance()) if self._budget.after_failure(ip) else None
+        return Outcome(Failure.REFUSED, wait_s, again_after_s)
+
+
+def _chance() -> float:
+    import random  # takes a while, and hardly ever is anybody asked again
+
+    return random.random()
 
 
 def retry_after_s(text: str | None) -> float | None:

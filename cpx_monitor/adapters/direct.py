@@ -20,12 +20,22 @@ from cpx_monitor.adapters.http_connection import (
     left_s,
     wait_until,
 )
-from cpx_monitor.adapters.transport import Response, TimedOut, TransportError, explain_os_error
+from cpx_monitor.adapters.transport import (
+    Access,
+    BrokenOff,
+    Exhausted,
+    Keeping,
+    Response,
+    TimedOut,
+    TransportError,
+    explained,
+)
 
 if TYPE_CHECKING:
     from ssl import SSLContext, SSLSocket
 
 _LOOK_UP_AGAIN_AFTER_S = 60.0
+_ANYBODY = Access()
 
 _Address = tuple[int, Any]
 
@@ -33,17 +43,18 @@ _Address = tuple[int, Any]
 class DirectTransport:
     """Connections are kept where the server keeps them, and used again, the latest first."""
 
-    def __init__(self, address: str, tls: "SSLContext | None" = None) -> None:
+    def __init__(self, address: str, access: Access = _ANYBODY) -> None:
         parts = urlsplit(address)
         is_tls = parts.scheme == "https"
-        self._tls = (tls or _default_tls()) if is_tls else None
+        self._tls = tls_context(access) if is_tls else None
         self._not_yet = _not_yet_over_tls() if is_tls else NOT_YET_WITHOUT_TLS
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if is_tls else 80)
         self._before_path = f"GET {parts.path}".encode("ascii")
         self._after_path = _request_head(
-            parts.netloc.rpartition("@")[2], parts.username, parts.password
+            parts.netloc.rpartition("@")[2], _authorization(access, parts.username, parts.password)
         )
+        self._keeping = Keeping()
         self._sweep = Sweep()
         self._idle: list[Connection] = []
         self._addresses: list[_Address] = []
@@ -52,21 +63,44 @@ class DirectTransport:
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         request = self._before_path + path.encode("ascii") + self._after_path
         ends_at_s = monotonic() + timeout_s
-        is_kept = bool(self._idle)
-        while True:
-            try:
-                connection = self._idle.pop() if is_kept else self._connect(ends_at_s)
-                response = connection.exchange(request, ends_at_s, most_bytes)
-            except OSError as error:
-                # The server may close a connection just as it is used again; that says nothing of
-                # the request, so it gets another, on a fresh one.
-                if not is_kept or connection.has_answered:
-                    raise TransportError(explain_os_error(error)) from None
-                is_kept = False
+        kept = self._kept()
+        try:
+            connection = kept or self._connect(ends_at_s)
+            response = connection.exchange(request, ends_at_s, most_bytes)
+        except OSError as error:
+            failure = explained(error)
+            if isinstance(failure, Exhausted):
+                self._close_idle()
+            raise self._noted(failure, kept) from None
+        except BrokenOff as failure:
+            raise self._noted(failure, kept) from None
+        if kept is not None:
+            self._keeping.answered += 1
+        if response.keeps:
+            if self._keeping.can_be_relied_on:
+                self._idle.append(connection)
             else:
-                if response.keeps:
-                    self._idle.append(connection)
-                return response
+                connection.close()
+        return response
+
+    def _kept(self) -> Connection | None:
+        """A connection from before that is still open, as far as anybody knows."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
+        return None
+
+    def _noted(self, failure: TransportError, kept: Connection | None) -> TransportError:
+        if kept is not None and not kept.has_answered and isinstance(failure, BrokenOff):
+            self._keeping.broken += 1
+            if not self._keeping.can_be_relied_on:
+                self._close_idle()
+        return failure
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _connect(self, ends_at_s: float) -> Connection:
         """A connection to the first of the host's addresses that takes one.
@@ -81,9 +115,13 @@ class DirectTransport:
                     sock = _connected(address)
                     if self._tls is not None:
                         sock = _secured(sock, self._tls, self._host)
-            except (OSError, TimedOut):
+            except (OSError, TimedOut) as error:
                 if position == len(addresses) - 1:
-                    self._addresses = []
+                    # A machine without descriptors could not look the name up again either.
+                    if not isinstance(error, OSError) or not isinstance(
+                        explained(error), Exhausted
+                    ):
+                        self._addresses = []
                     raise
             else:
                 if position:
@@ -101,7 +139,16 @@ class DirectTransport:
         return self._addresses
 
 
-def _request_head(host: str, user: str | None, password: str | None) -> bytes:
+def _authorization(access: Access, user: str | None, password: str | None) -> str | None:
+    if access.token is not None:
+        return f"Bearer {access.token}"
+    if user is None:
+        return None
+    pair = f"{unquote(user)}:{unquote(password or '')}".encode()
+    return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+
+def _request_head(host: str, authorization: str | None) -> bytes:
     lines = [
         " HTTP/1.1",
         f"Host: {host}",
@@ -109,9 +156,8 @@ def _request_head(host: str, user: str | None, password: str | None) -> bytes:
         "Accept-Encoding: identity",
         f"User-Agent: cpx-monitor/{__version__}",
     ]
-    if user is not None:
-        pair = f"{unquote(user)}:{unquote(password or '')}".encode()
-        lines.append(f"Authorization: Basic {base64.b64encode(pair).decode('ascii')}")
+    if authorization is not None:
+        lines.append(f"Authorization: {authorization}")
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
@@ -146,10 +192,18 @@ def _connected(address: _Address) -> socket.socket:
 # ssl takes long to import, and plain http needs none of it.
 
 
-def _default_tls() -> "SSLContext":
+def tls_context(access: Access) -> "SSLContext":
+    """
+    Raises:
+        OSError: the file of authorities cannot be read, or holds none.
+    """
     import ssl
 
-    return ssl.create_default_context()
+    context = ssl.create_default_context(cafile=access.ca_file)
+    if not access.checks_certificate:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _not_yet_over_tls() -> tuple[type[OSError], ...]:

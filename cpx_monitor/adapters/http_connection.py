@@ -14,9 +14,11 @@ import gevent
 import httptools
 
 from cpx_monitor.adapters.transport import (
+    BrokenOff,
+    NotUsable,
     Response,
     TimedOut,
-    TransportError,
+    closed_unanswered,
     find_header,
     too_large,
 )
@@ -39,6 +41,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_came",
         "_chunks",
         "_error",
         "_head",
@@ -48,6 +51,7 @@ class Connection:
         "_is_whole",
         "_keeps",
         "_most_bytes",
+        "_most_raw_bytes",
         "_not_yet",
         "_parser",
         "_received",
@@ -84,10 +88,11 @@ class Connection:
             OSError, TransportError: it did not come; the connection is closed.
         """
         self._most_bytes = most_bytes
+        self._most_raw_bytes = MOST_HEAD_BYTES + 2 * most_bytes
         self._start_answer()
         try:
             if not self.is_open:
-                raise ConnectionError("the connection was closed without an answer")
+                raise closed_unanswered()
             self._send(request, ends_at_s)
             self._waiter = gevent.getcurrent()
             self._sweep.add(self, ends_at_s)
@@ -152,18 +157,21 @@ class Connection:
             self._end()
             return False
         self.has_answered = True
+        self._came += len(data)
         if not self._is_in_body:
             self._head += data
+        elif self._came > self._most_raw_bytes:  # by what is around the body: chunks, trailers
+            raise too_large(self._most_bytes)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._keeps = False
             if not self._is_whole:
-                raise TransportError("the answer is not HTTP") from None
+                raise NotUsable("the answer is not HTTP") from None
         if len(self._head) > MOST_HEAD_BYTES and (
             not self._is_in_body or len(self._headers()) > MOST_HEAD_BYTES
         ):
-            raise TransportError(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
+            raise NotUsable(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
         return not self._is_whole
 
     def _end(self) -> None:
@@ -173,14 +181,14 @@ class Connection:
             self._status = self._parser.get_status_code()
             self._is_whole = True
         elif self.has_answered:
-            raise TransportError("the answer was cut off")
+            raise BrokenOff("the answer was cut off")
         else:
-            raise ConnectionError("the connection was closed without an answer")
+            raise closed_unanswered()
 
     def _start_answer(self) -> None:
         self._head = b""
         self._chunks = []
-        self._received = 0
+        self._came = self._received = 0
         self._status = 0
         self._is_in_body = self._is_whole = self.has_answered = False
         self._error = None
@@ -200,7 +208,7 @@ class Connection:
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         headers = self._headers()
         if headers.count(b"\n") > MOST_HEADERS:
-            raise TransportError(f"more than {MOST_HEADERS} headers")
+            raise NotUsable(f"more than {MOST_HEADERS} headers")
         if b"content-encoding" in headers.lower():
             encoding = find_header(headers, "content-encoding") or "identity"
             body = _decoded(body, encoding.lower(), self._most_bytes)
@@ -283,12 +291,12 @@ def _decoded(body: bytes, encoding: str, most_bytes: int) -> bytes:
     if encoding == "identity":
         return body
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise TransportError(f"the answer is encoded as {encoding[:40]!r}")
+        raise NotUsable(f"the answer is encoded as {encoding[:40]!r}")
     try:
         decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
         content = decompressor.decompress(body, most_bytes + 1)
     except zlib.error:
-        raise TransportError("the answer cannot be decompressed") from None
+        raise NotUsable("the answer cannot be decompressed") from None
     if len(content) > most_bytes:
         raise too_large(most_bytes)
     return content

@@ -4,12 +4,22 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection
-from cpx_monitor.domain.fleet import Instance, Observation, Snapshot, Unknown, in_address_order
+from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection, Trouble
+from cpx_monitor.domain.fleet import (
+    Instance,
+    Observation,
+    Snapshot,
+    StaleList,
+    Unknown,
+    in_address_order,
+)
 
 
 class InMemoryFleet:
-    """Plays back what it is given: a round for each snapshot, the last one again and again."""
+    """Plays back what it is given: a round for each snapshot, the last one again and again.
+
+    In a round without a list the instances of the last one are silent.
+    """
 
     def __init__(
         self,
@@ -22,12 +32,22 @@ class InMemoryFleet:
         self._clock = clock
         self._source = source
         self._current: Sequence[Observation] | FleetUnavailable = ()
+        self._last: Sequence[Observation] | None = None
+        self._listed_s = 0.0
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         self._current = next(self._rounds, self._current)
-        if isinstance(self._current, FleetUnavailable):
+        stale_list = None
+        if not isinstance(self._current, FleetUnavailable):
+            self._last = self._current
+            self._listed_s = self._clock.monotonic_s()
+        elif self._last is None or self._current.trouble is Trouble.REFUSED:
             raise self._current
-        everyone = in_address_order(self._current)
+        else:
+            reason = str(self._current)
+            self._last = [Unknown(seen.ip, reason) for seen in self._last]
+            stale_list = StaleList(self._clock.monotonic_s() - self._listed_s, reason)
+        everyone = in_address_order(self._last)
         listed = [seen.ip for seen in everyone]
         wanted = listed if select is None else select(listed)
         return Snapshot(
@@ -36,6 +56,7 @@ class InMemoryFleet:
             took_s=0.0,
             observations=tuple(seen for seen in everyone if seen.ip in wanted),
             not_asked=tuple(ip for ip in listed if ip not in wanted),
+            stale_list=stale_list,
         )
 
 

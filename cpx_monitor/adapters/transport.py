@@ -1,10 +1,31 @@
 """How one request gets to CPX and back."""
 
+import errno
 import os
 import re
 import socket
 import sys
 from typing import NamedTuple, Protocol
+
+_OURS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
+)
+
+
+class Access(NamedTuple):
+    """How to show a server who asks, and how to know that it is the right one.
+
+    ``token`` is sent as a bearer token, to the origin of the API's URL and nobody else; ``ca_file``
+    holds the authorities to trust in place of the system's; without ``checks_certificate`` any
+    certificate will do.
+    """
+
+    token: str | None = None
+    ca_file: str | None = None
+    checks_certificate: bool = True
+
+    def __repr__(self) -> str:
+        return f"Access(token={'set' if self.token else None}, ca_file={self.ca_file!r})"
 
 
 class Response(NamedTuple):
@@ -40,6 +61,42 @@ class TimedOut(TransportError):
     """No whole answer came within the time for it; whoever set that time words the message."""
 
 
+class BrokenOff(TransportError):
+    """The connection broke before the answer was whole. Another try may have more luck."""
+
+
+class Exhausted(TransportError):
+    """This machine has no descriptor or port left for it, and the server was not asked."""
+
+
+class NotUsable(TransportError):
+    """Something came, but it is not HTTP, or more than is allowed."""
+
+
+class NoSuchHost(TransportError):
+    """The host's name leads nowhere."""
+
+
+class TlsFailed(TransportError):
+    """There is no safe connection to this server."""
+
+
+class Keeping:
+    """Whether connections that a server says it keeps can be used again.
+
+    It may close one just as it is used, and then that request is lost. One that does so with every
+    tenth request or more is taken at its deeds.
+    """
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.broken = 0
+
+    @property
+    def can_be_relied_on(self) -> bool:
+        return 10 * self.broken <= self.answered
+
+
 class Transport(Protocol):
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         """Ask for a path below the API's URL.
@@ -48,28 +105,33 @@ class Transport(Protocol):
         like any other. Several greenlets may call at once.
 
         Raises:
-            TimedOut: the answer was not whole in time.
-            TransportError: no answer, not a whole one, or one of more than ``most_bytes``.
+            TransportError: no answer, not a whole one in time, or one of more than ``most_bytes``;
+                its class says what that means for another try.
         """
 
 
-def too_large(most_bytes: int) -> TransportError:
-    return TransportError(f"an answer of more than {most_bytes // 1024} KiB")
+def too_large(most_bytes: int) -> NotUsable:
+    return NotUsable(f"an answer of more than {most_bytes // 1024} KiB")
 
 
-def explain_os_error(error: OSError) -> str:
-    """What the system says went wrong, in a few words."""
-    if _is_tls_error(error):
-        why = getattr(error, "verify_message", None) or getattr(error, "reason", None)
-        return f"TLS failed: {why or error}"
-    if isinstance(error, socket.gaierror):
-        return "no such host"
-    if error.errno is not None:
-        return os.strerror(error.errno).lower()
-    return str(error) or type(error).__name__
+def closed_unanswered() -> BrokenOff:
+    return BrokenOff("the connection was closed without an answer")
 
 
-def _is_tls_error(error: OSError) -> bool:
+def explained(error: OSError, before: str = "") -> TransportError:
+    """What the system says went wrong, in a few words, after those of ``before``."""
     # ssl takes long to import; where it was not, this is no error of its own.
     ssl = sys.modules.get("ssl")
-    return ssl is not None and isinstance(error, ssl.SSLError)
+    if ssl is not None and isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return closed_unanswered()
+    if ssl is not None and isinstance(error, ssl.SSLError):
+        why = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+        return TlsFailed(f"{before}TLS failed: {why or error}")
+    if isinstance(error, socket.gaierror):
+        return NoSuchHost(f"{before}no such host")
+    said = os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__
+    if error.errno in _OURS:
+        return Exhausted(f"{before}{said} on this machine")
+    if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
+        return BrokenOff(f"{before}{said}")
+    return TransportError(f"{before}{said}")

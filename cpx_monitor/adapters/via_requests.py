@@ -8,6 +8,7 @@ that the thread comes back.
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -22,20 +23,27 @@ import urllib3
 import urllib3.connection
 from gevent.threadpool import ThreadPool
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.transport import (
+    Access,
+    BrokenOff,
+    Keeping,
+    NotUsable,
     Response,
     TimedOut,
     TransportError,
-    explain_os_error,
+    closed_unanswered,
+    explained,
     too_large,
 )
 
 MOST_QUOTED_CHARACTERS = 200
 
 _CHUNK_BYTES = 65_536
+_ANYBODY = Access()
 
 
 @dataclass(slots=True)
@@ -72,6 +80,9 @@ class _Exchange:
 class _ThreadState(threading.local):
     exchange = _Exchange()
 
+
+# An error may quote the address of a proxy.
+_WITH_CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 # requests' own errors are OSErrors; an unusable URL or header is a ValueError.
 _FAILURES = (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)
@@ -126,23 +137,47 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+class _BearerToken(AuthBase):
+    """Given as requests' own kind of credentials, because a header would lose to netrc."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class RequestsTransport:
     """Up to ``concurrency`` requests at once; what requests takes from its surroundings (proxies,
     netrc, a CA bundle) is looked up once.
     """
 
-    def __init__(self, address: str, concurrency: int) -> None:
+    def __init__(self, address: str, concurrency: int, access: Access = _ANYBODY) -> None:
         self._address = address
         self._threads = ThreadPool(concurrency)
         self._adapter = _Adapter(pool_maxsize=concurrency)
         session = requests.Session()
         headers = {"Accept": "application/json", "User-Agent": f"cpx-monitor/{__version__}"}
         self._template = session.prepare_request(
-            requests.Request("GET", f"{address}/", headers={**headers, "Accept-Encoding": None})
+            requests.Request(
+                "GET",
+                f"{address}/",
+                headers={**headers, "Accept-Encoding": None},
+                auth=None if access.token is None else _BearerToken(access.token),
+            )
         )
+        verify = access.checks_certificate and (access.ca_file or True)
         self._surroundings: dict[str, Any] = dict(
-            session.merge_environment_settings(f"{address}/", {}, True, None, None)
+            session.merge_environment_settings(f"{address}/", {}, True, verify, None)
         )
+        if self._surroundings["verify"] is True:
+            # The system's authorities, like the other transport, rather than those of requests.
+            system = ssl.get_default_verify_paths()
+            self._surroundings["verify"] = system.cafile or system.capath or True
+        if not access.checks_certificate:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # it was asked for
+        self._keeping = Keeping()
 
     def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
         exchange = _Exchange()
@@ -154,11 +189,20 @@ class RequestsTransport:
                 )
         finally:
             exchange.abort()
-        if isinstance(outcome, _FAILURES):
-            raise _explained(outcome) from None
         if isinstance(outcome, Exception):
-            raise outcome
+            failure = _explained(outcome) if isinstance(outcome, _FAILURES) else outcome
+            if exchange.is_kept and isinstance(failure, BrokenOff):
+                self._on_kept_one_broken()
+            raise failure from None
+        if exchange.is_kept:
+            self._keeping.answered += 1
         return outcome
+
+    def _on_kept_one_broken(self) -> None:
+        self._keeping.broken += 1
+        if not self._keeping.can_be_relied_on:
+            # Without the connections that this one has kept; requests under way still have it.
+            self._adapter = _Adapter(pool_maxsize=self._threads.maxsize)
 
     def _on_thread(
         self, exchange: _Exchange, path: str, ends_at_s: float, most_bytes: int
@@ -167,17 +211,12 @@ class RequestsTransport:
         _this_thread.exchange = exchange
         request = self._template.copy()
         request.url = self._address + path
-        while True:
-            exchange.is_kept = False
-            try:
-                return self._exchange(request, exchange, ends_at_s, most_bytes)
-            except requests.ConnectionError as error:
-                # The server may close a connection just as it is used again; that says nothing of
-                # the request, so it gets another. The dead one is gone, so this comes to an end.
-                if exchange.is_over or not exchange.is_kept:
-                    return error
-            except Exception as error:
-                return error
+        if not self._keeping.can_be_relied_on:
+            request.headers["Connection"] = "close"
+        try:
+            return self._exchange(request, exchange, ends_at_s, most_bytes)
+        except Exception as error:
+            return error
 
     def _exchange(
         self,
@@ -219,17 +258,19 @@ def _explained(error: Exception) -> TransportError:
     behind = "the proxy: " if isinstance(error, requests.exceptions.ProxyError) else ""
     for layer in reversed(layers):
         match layer:
+            case http.client.RemoteDisconnected():
+                return closed_unanswered()
             case ssl.SSLError() | socket.gaierror() | OSError(errno=int()):
-                return TransportError(behind + explain_os_error(layer))
+                return explained(layer, behind)
             case TimeoutError() | urllib3.exceptions.TimeoutError():
                 return TimedOut()
             case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
-                return TransportError("the answer was cut off")
-            case http.client.RemoteDisconnected():
-                return TransportError("the connection was closed without an answer")
-            case http.client.HTTPException():
-                return TransportError("the answer is not HTTP")
-    said = str(layers[-1])[:MOST_QUOTED_CHARACTERS]
+                return BrokenOff("the answer was cut off")
+            case urllib3.exceptions.DecodeError():
+                return NotUsable("the answer cannot be decompressed")
+            case http.client.HTTPException() | urllib3.exceptions.InvalidChunkLength():
+                return NotUsable("the answer is not HTTP")
+    said = _WITH_CREDENTIALS.sub("//", str(layers[-1]))[:MOST_QUOTED_CHARACTERS]
     return TransportError(behind + (said or type(error).__name__))
 
 

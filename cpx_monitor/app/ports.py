@@ -12,6 +12,8 @@ class Trouble(Enum):
     """Why a fleet cannot be listed, as far as it decides what the user can do about it."""
 
     UNREACHABLE = auto()
+    NO_SUCH_HOST = auto()
+    TLS_FAILED = auto()
     REFUSED = auto()
     UNWELL = auto()
     NOT_CPX = auto()
@@ -35,10 +37,11 @@ class Fleet(Protocol):
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         """Look at every listed instance once; one that fails is an ``Unknown`` in the result.
 
-        With ``select`` only those that it picks are asked.
+        With ``select`` only those that it picks are asked. Where the list of servers cannot be had,
+        the last one has to do, and the result says so.
 
         Raises:
-            FleetUnavailable: the list of servers cannot be had.
+            FleetUnavailable: there is no list of servers, or the server refuses us.
         """
 
 

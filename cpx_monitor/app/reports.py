@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from cpx_monitor.domain.fleet import StaleList
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
 
@@ -126,7 +127,7 @@ class TrackRound(NamedTuple):
     ``missed`` is how many rounds before this one were due and left out because the one before
     them took too long. ``failure`` says why the round failed, where it did; the rows then are the
     members last known, each Unknown. ``coverage`` and ``rejected`` are the whole fleet's; None and
-    empty in a failed round.
+    empty in a failed round. ``stale_list`` tells of a list of servers that is not this round's own.
     """
 
     round: int
@@ -138,3 +139,4 @@ class TrackRound(NamedTuple):
     rejected: tuple[str, ...]
     missed: int
     failure: str | None
+    stale_list: StaleList | None = None

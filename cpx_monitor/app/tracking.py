@@ -158,4 +158,5 @@ def _round(
         rejected=snapshot.rejected,
         missed=missed,
         failure=None,
+        stale_list=snapshot.stale_list,
     )

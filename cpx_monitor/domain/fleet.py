@@ -48,13 +48,20 @@ class Service(NamedTuple):
         return len(self.answered) + len(self.unknown)
 
 
+class StaleList(NamedTuple):
+    """The list of servers that had to do, because there was no newer one, and why."""
+
+    age_s: float
+    reason: str
+
+
 class Snapshot(NamedTuple):
     """One look at a fleet: an observation of every distinct address that was listed.
 
     ``observations`` are in address order; ``rejected`` holds what the list named that is no
     address; ``not_asked`` are the addresses listed that nobody wanted to know of this time, so
     they have no observation; ``observed_at`` is when the look began, in UTC; ``took_s`` is how
-    long it took.
+    long it took; ``stale_list`` tells of a list from before this look, None where it is new.
     """
 
     source: str
@@ -63,6 +70,7 @@ class Snapshot(NamedTuple):
     observations: tuple[Observation, ...]
     rejected: tuple[str, ...] = ()
     not_asked: tuple[str, ...] = ()
+    stale_list: StaleList | None = None
 
     @property
     def answered(self) -> tuple[Instance, ...]:

@@ -38,6 +38,15 @@ class Arguments(NamedTuple):
         Raises:
             UsageError: the text there is not what the option takes.
         """
+        given = self.given(option)
+        return option.read(option.default) if given is None else given
+
+    def given(self, option: Option[T]) -> T | None:
+        """From the command line, else the environment; None where neither says anything.
+
+        Raises:
+            UsageError: the text there is not what the option takes.
+        """
         origins = [(option.name, self.words.get(option.name))]
         if option.environment:
             origins.append((option.environment, self.environ.get(option.environment) or None))
@@ -48,7 +57,7 @@ class Arguments(NamedTuple):
                 except ValueError as error:
                     shown = origin if option.secret else f"{origin}={text}"
                     raise UsageError(f"{shown}: {error}") from None
-        return option.read(option.default)
+        return None
 
     def flag(self, name: str) -> bool:
         return bool(self.words[name])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cpx_monitor.adapters.clock import SystemClock
+from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 from cpx_monitor.entrypoints.reading import Reading
@@ -34,9 +35,11 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
 
         from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 
-        transport = _transport(reading.url, reading.concurrency, through_requests)
+        transport = _transport(reading, reading.url, through_requests)
         limit = _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets())
     gc.enable()  # see launch
+    if not reading.access.checks_certificate and reading.url.address.startswith("https:"):
+        console.warn("--insecure: nobody checks that this is the server that it says it is")
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
     clock = SystemClock(gevent.sleep)
@@ -52,14 +55,20 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
     return fleet, clock
 
 
-def _transport(url: "CpxUrl", concurrency: int | None, through_requests: bool) -> "Transport":
+def _transport(reading: Reading, url: "CpxUrl", through_requests: bool) -> "Transport":
+    from cpx_monitor.adapters.direct import DirectTransport, tls_context
+
+    access = reading.access
+    if access.ca_file is not None:
+        try:
+            tls_context(access)
+        except OSError:
+            raise UsageError(f"--ca-file={access.ca_file}: it holds no certificate") from None
     if through_requests:
         from cpx_monitor.adapters.via_requests import RequestsTransport
 
-        return RequestsTransport(url.address, concurrency or MOST_THREADS)
-    from cpx_monitor.adapters.direct import DirectTransport
-
-    return DirectTransport(url.address)
+        return RequestsTransport(url.address, reading.concurrency or MOST_THREADS, access)
+    return DirectTransport(url.address, access)
 
 
 def _most_sockets() -> int:

@@ -9,8 +9,13 @@ _HINTS = {
     Trouble.UNREACHABLE: (
         "start a simulator with `cpx-server 8080`, or point --url or CPX_URL at yours"
     ),
+    Trouble.NO_SUCH_HOST: "is the host in --url or CPX_URL spelt right?",
+    Trouble.TLS_FAILED: (
+        "--ca-file=<file> names the authorities to trust; --insecure trusts anybody"
+    ),
     Trouble.REFUSED: (
-        "credentials can be given in --url as http://name:password@host, or in ~/.netrc"
+        "a token is read from --token-file, CPX_TOKEN_FILE or CPX_TOKEN,"
+        " a name and password from --url"
     ),
     Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
     Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API?",

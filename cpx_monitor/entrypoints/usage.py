@@ -27,6 +27,10 @@ READING_OPTIONS = """\
       --transport=<name>      direct: gevent sockets, fast; requests: proxies
                               and netrc; auto: direct where no proxy applies
                               (default: auto)
+      --token-file=<file>     holds the API's bearer token, or CPX_TOKEN_FILE;
+                              or the token itself in CPX_TOKEN
+      --ca-file=<file>        the authorities to trust, instead of the system's
+      --insecure              trust whatever answers, and be told so
       --color=<when>          auto, always or never (default: auto)
   -v, --verbose               say on stderr what was asked, how long it took
   -h, --help                  this help

@@ -12,7 +12,15 @@ from ipaddress import IPv4Address
 
 import pytest
 from conftest import BIN
-from scripted_server import answer, dripping, in_turn, instance_answer, never, raw
+from scripted_server import (
+    answer,
+    dripping,
+    fleet_script,
+    in_turn,
+    instance_answer,
+    never,
+    raw,
+)
 
 SEED = "--seed=7"
 
@@ -29,15 +37,6 @@ def raw_fleet(url):
         stats = fetch(f"/{ip}")
         services[stats["service"]].append((int(stats["cpu"][:-1]), int(stats["memory"][:-1])))
     return services
-
-
-def fleet_script(**instances):
-    """A script for a server of these instances: the last part of the address to its behaviour."""
-    behaviours = {f"10.58.1.{name[1:]}": behaviour for name, behaviour in instances.items()}
-    return {
-        "/servers": answer(200, list(behaviours)),
-        **{f"/{ip}": behaviour for ip, behaviour in behaviours.items()},
-    }
 
 
 class TestAgainstTheSimulator:
@@ -195,6 +194,48 @@ class TestAnInstanceThatFails:
         assert ended.stdout.count("Healthy") == 2
         assert "Unknown          -      -  answered 503\n" in ended.stdout
         assert (server.asked["/10.58.1.2"], server.asked["/10.58.1.3"]) == (2, 2)
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            answer(502, {}),
+            answer(504, {}),
+            raw(b""),
+            raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"),
+        ],
+        ids=["502", "504", "closed", "cut off"],
+    )
+    def test_in_a_way_that_may_pass_is_asked_once_more_and_never_twice(
+        self, serve, monitor, broken
+    ):
+        server = serve(fleet_script(_1=in_turn(broken, instance_answer()), _2=broken))
+
+        ended = monitor("list", url=server.url)
+
+        assert ended.returncode == 1
+        assert (server.asked["/10.58.1.1"], server.asked["/10.58.1.2"]) == (2, 2)
+        assert ended.stdout.count("Healthy") == ended.stdout.count("Unknown") == 1
+
+    @pytest.mark.parametrize(
+        "broken",
+        [answer(500, {}), answer(404, {}), answer(200, b"<"), raw(b"SSH-2.0\r\n")],
+        ids=["500", "404", "no json", "no http"],
+    )
+    def test_in_a_way_that_will_not_pass_is_asked_no_more(self, serve, monitor, broken):
+        server = serve(fleet_script(_1=instance_answer(), _2=broken))
+
+        monitor("list", url=server.url)
+
+        assert server.asked["/10.58.1.2"] == 1
+
+    def test_like_all_the_others_is_not_asked_again_by_more_than_a_fifth(self, serve, monitor):
+        fleet = {f"_{n}": answer(502, {}) for n in range(1, 101)}
+        server = serve(fleet_script(_200=instance_answer(), **fleet))
+
+        ended = monitor("list", url=server.url)
+
+        assert ended.stdout.count("answered 502") == 100
+        assert server.asked.total() == 1 + 101 + 20
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_that_names_a_time_to_come_again_is_asked_then(self, serve, monitor, status):

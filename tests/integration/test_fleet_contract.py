@@ -44,7 +44,7 @@ class OverHttp:
 
     def fleet(self, *rounds):
         listings = [
-            answer(503, b"") if each is None else answer(200, [seen.ip for seen in each])
+            answer(500, b"") if each is None else answer(200, [seen.ip for seen in each])
             for each in rounds
         ]
         answers = {}
@@ -113,14 +113,24 @@ class TestASnapshot:
         assert fleet.snapshot().observations == (healthy(1, cpu=1), healthy(2))
         assert fleet.snapshot().observations == (healthy(1, cpu=2), healthy(3))
 
-    def test_cannot_be_taken_where_the_list_cannot_be_had_but_the_next_one_can(self, make):
-        fleet = make.fleet([healthy(1)], None, [healthy(1)])
+    def test_cannot_be_taken_without_a_list_but_the_next_one_can(self, make):
+        fleet = make.fleet(None, [healthy(1)])
 
-        assert fleet.snapshot().observations == (healthy(1),)
         with pytest.raises(FleetUnavailable) as caught:
             fleet.snapshot()
         assert str(caught.value)
         assert fleet.snapshot().observations == (healthy(1),)
+
+    def test_is_of_the_last_list_where_there_is_no_new_one_and_says_so(self, make):
+        fleet = make.fleet([healthy(1), healthy(2)], None, [healthy(3)])
+
+        first, second, third = (fleet.snapshot() for _ in range(3))
+
+        assert [seen.ip for seen in second.observations] == [seen.ip for seen in first.observations]
+        assert second.stale_list.age_s >= 0
+        assert second.stale_list.reason
+        assert (first.stale_list, third.stale_list) == (None, None)
+        assert third.observations == (healthy(3),)
 
 
 @pytest.mark.parametrize("behaviour", ["reference", "fleet"])

@@ -7,7 +7,7 @@ import trustme
 from scripted_server import answer, never
 
 from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import TimedOut, TransportError
+from cpx_monitor.adapters.transport import Access, TimedOut, TlsFailed, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MOST_BYTES = 10_000_000
@@ -29,17 +29,17 @@ def serve_tls(serve, authority):
 
 
 @pytest.fixture
-def trusting(transport, authority, monkeypatch, tmp_path):
+def trusting(transport, authority, tmp_path):
     """Makes a transport that trusts the authority, to the server by its name."""
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(bundle)
 
     def make(server):
         url = f"https://localhost:{server.port}"
+        access = Access(ca_file=str(bundle))
         if transport == "direct":
-            return DirectTransport(url, ssl.create_default_context(cafile=bundle))
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        return RequestsTransport(url, 4)
+            return DirectTransport(url, access)
+        return RequestsTransport(url, 4, access)
 
     return make
 
@@ -60,7 +60,7 @@ def test_a_time_out_is_one_here_too(serve_tls, trusting):
 
 
 def test_a_certificate_for_another_name_is_refused(serve_tls, trusting):
-    with pytest.raises(TransportError, match=r"TLS failed: .*(mismatch|doesn't match)"):
+    with pytest.raises(TlsFailed, match=r"TLS failed: .*(mismatch|doesn't match)"):
         trusting(serve_tls({}, name="other.test")).get("/x", 5, MOST_BYTES)
 
 
@@ -68,8 +68,29 @@ def test_a_certificate_of_an_unknown_authority_is_refused(serve_tls, transport):
     url = f"https://localhost:{serve_tls({}).port}"
     stranger = DirectTransport(url) if transport == "direct" else RequestsTransport(url, 1)
 
-    with pytest.raises(TransportError, match=r"TLS failed: .*certificate"):
+    with pytest.raises(TlsFailed, match=r"TLS failed: .*certificate"):
         stranger.get("/x", 5, MOST_BYTES)
+
+
+def test_an_insecure_one_takes_any_certificate(serve_tls, transport):
+    url = f"https://localhost:{serve_tls({'/x': answer(200, b'y')}, name='other.test').port}"
+    access = Access(checks_certificate=False)
+    gullible = (
+        DirectTransport(url, access) if transport == "direct" else RequestsTransport(url, 1, access)
+    )
+
+    assert gullible.get("/x", 5, MOST_BYTES).body == b"y"
+
+
+def test_the_bundle_that_requests_is_told_of_by_its_own_variable_counts(
+    serve_tls, authority, monkeypatch, tmp_path
+):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    server = serve_tls({"/x": answer(200, b"y")})
+
+    transport = RequestsTransport(f"https://localhost:{server.port}", 1)
+    assert transport.get("/x", 5, MOST_BYTES).body == b"y"
 
 
 def test_a_server_that_speaks_no_tls_is_told(serve, transport):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from collections import Counter
 
 import pytest
 from conftest import BIN
-from scripted_server import answer, in_turn, instance_answer, late, raw
+from scripted_server import answer, in_turn, instance_answer, late
 
 ENOUGH_S = 20
 
@@ -99,15 +100,28 @@ class TestPiped:
         assert rounds in (5, 6)
         assert asked <= 101 + (rounds - 1) * (1 + 10 + 100 / 10)
 
+    def test_where_the_list_cannot_be_had_the_last_one_stays_and_is_told_to_be_old(
+        self, serve, track
+    ):
+        lists = in_turn(answer(200, ["10.58.1.1"]), answer(500, {}))
+        server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+
+        ended = track(server.url, "AuthService", "--every=0.1", "--count=3", "-o", "jsonl")
+        out, err = ended.communicate(timeout=ENOUGH_S)
+
+        assert [json.loads(line)["status"] for line in out.splitlines()] == ["Healthy"] * 3
+        assert re.search(r"warning: round 3: the list of servers is 0\.[2-9]\d* s old: CPX at", err)
+        assert ended.returncode == 0
+
     def test_a_round_that_fails_is_shown_and_the_next_goes_on(self, serve, track):
-        lists = in_turn(answer(200, ["10.58.1.1"]), raw(b""), answer(200, ["10.58.1.1"]))
+        lists = in_turn(answer(200, ["10.58.1.1"]), answer(401, {}), answer(200, ["10.58.1.1"]))
         server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
 
         tracking = track(server.url, "AuthService", "--every=0.1", "-o", "jsonl")
         first, failed, after = (json.loads(tracking.stdout.readline()) for _ in range(3))
         tracking.send_signal(signal.SIGINT)
 
-        reason = f"cannot reach CPX at {server.url}: the connection was closed without an answer"
+        reason = f"CPX at {server.url} refuses us: it answered 401"
         assert (first["status"], failed["status"], after["status"]) == (
             "Healthy",
             "Unknown",

@@ -9,7 +9,7 @@ import pytest
 from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
 
 from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import TimedOut, TransportError
+from cpx_monitor.adapters.transport import BrokenOff, TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MOST_BYTES = 1000
@@ -148,7 +148,7 @@ class TestTheTimeOut:
                 make(f"http://127.0.0.1:{place[1]}").get("/x", 0.3, MOST_BYTES)
 
     def test_of_one_request_does_not_touch_another(self, make, serve):
-        transport = make(serve({"/x": answer(200, b"x"), "/never": never}).url)
+        transport = make(serve({"/x": answer(200, b"x"), "/never": never}, keeps=True).url)
         stuck = gevent.spawn(transport.get, "/never", 0.3, MOST_BYTES)
         stuck.start()
         answers = [transport.get("/x", 5, MOST_BYTES).body for _ in range(20)]
@@ -158,7 +158,7 @@ class TestTheTimeOut:
         assert isinstance(stuck.exception, TimedOut)
 
     def test_is_followed_by_no_second_request_and_the_next_one_is_answered(self, make, serve):
-        server = serve({"/x": answer(200, b"x"), "/never": never}, drops_kept=True)
+        server = serve({"/x": answer(200, b"x"), "/never": never}, keeps=True)
         transport = make(server.url)
         transport.get("/x", 5, MOST_BYTES)
 
@@ -200,11 +200,25 @@ class TestConnections:
         assert server.connections == 3
 
     def test_that_the_server_closes_meanwhile_cost_no_answer(self, make, serve):
-        server = serve({"/x": answer(200, b"x")}, drops_kept=True)
+        unannounced = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+        server = serve({"/x": unannounced})
         transport = make(server.url)
 
-        assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(4)] == [b"x"] * 4
+        for number in range(1, 5):
+            assert transport.get("/x", 5, MOST_BYTES).body == b"x"
+            server.wait_until_closed(number)
+            gevent.sleep(0.001)  # a turn of the loop
         assert server.asked == {"/x": 4}
+
+    def test_that_break_when_they_are_used_again_are_used_no_more(self, make, serve):
+        server = serve({"/x": answer(200, b"x")}, drops_kept=True)
+        transport = make(server.url)
+        transport.get("/x", 5, MOST_BYTES)
+
+        with pytest.raises(BrokenOff):
+            transport.get("/x", 5, MOST_BYTES)
+        assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(3)] == [b"x"] * 3
+        assert server.connections == 4
 
     def test_of_one_that_is_closed_over_and_over_are_not_all_tried(self, make, serve):
         def poison(connection, stopped):
@@ -222,7 +236,7 @@ class TestConnections:
 
     def test_on_which_something_came_unasked_are_not_used_again(self, make, serve):
         twice = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx" * 2)
-        server = serve({"/x": in_turn(twice, answer(200, b"y"))}, drops_kept=True)
+        server = serve({"/x": in_turn(twice, answer(200, b"y"))}, keeps=True)
         transport = make(server.url)
 
         assert transport.get("/x", 5, MOST_BYTES).body == b"x"

@@ -136,6 +136,9 @@ def round_warnings(shown: TrackRound, before: TrackRound | None) -> Iterator[str
     if shown.failure is not None:
         yield f"round {shown.round} failed: {shown.failure}"
         return
+    if shown.stale_list is not None:
+        age = f"{shown.stale_list.age_s:.3g} s"
+        yield f"round {shown.round}: the list of servers is {age} old: {shown.stale_list.reason}"
     if not shown.items:
         yield f"round {shown.round}: no listed instance is known to be of {shown.service}"
     nameless = _nameless(shown)

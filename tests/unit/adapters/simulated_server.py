@@ -3,7 +3,7 @@
 import heapq
 from dataclasses import dataclass, field
 
-from cpx_monitor.adapters.concurrency import Trouble
+from cpx_monitor.adapters.concurrency import Failure
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Workers:
             begins_s = now_s
         elif self.refuses:
             self.refusals += 1
-            return now_s + 0.001, Trouble.REFUSED
+            return now_s + 0.001, Failure.REFUSED
         else:
             begins_s = sorted(self.free_at_s)[-self.count]
         self.free_at_s.append(begins_s + self.service_s)
@@ -61,7 +61,7 @@ class Workers:
 
 def collect(limit, server, requests, client_s=20e-6, now_s=0.0):
     """Ask so many times; returns when it was over, and the most that were under way at once."""
-    under_way: list[tuple[float, int, float, int, Trouble | None]] = []
+    under_way: list[tuple[float, int, float, int, Failure | None]] = []
     most = begun = 0
     while begun < requests or under_way:
         if begun < requests and len(under_way) < limit.value:

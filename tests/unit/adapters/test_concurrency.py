@@ -1,7 +1,7 @@
 import pytest
 from simulated_server import FarAway, OneThread, Workers, collect
 
-from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit, Trouble
+from cpx_monitor.adapters.concurrency import AdaptiveLimit, Failure, FixedLimit
 
 
 def adaptive(keeps):
@@ -124,7 +124,7 @@ class TestTrouble:
         begun = [limit.begin() for _ in range(8)]
 
         for begun_in in begun:
-            limit.end(begun_in, 0.0, 0.001, Trouble.REFUSED)
+            limit.end(begun_in, 0.0, 0.001, Failure.REFUSED)
 
         assert limit.value == 6
 
@@ -132,14 +132,14 @@ class TestTrouble:
         limit = adaptive(keeps=True)
 
         for _ in range(100):
-            limit.end(limit.begin(), 0.0, 5.0, Trouble.SLOW)
+            limit.end(limit.begin(), 0.0, 5.0, Failure.SLOW)
 
         assert limit.value == 1
 
     def test_that_was_is_not_held_against_the_server_for_ever(self):
         limit = adaptive(keeps=True)
         for _ in range(20):
-            limit.end(limit.begin(), 0.0, 0.001, Trouble.REFUSED)
+            limit.end(limit.begin(), 0.0, 0.001, Failure.REFUSED)
         for _ in range(30):
             limit.begin_collection(keeps=True)
             collect(limit, FarAway(0.001), 500)
@@ -153,7 +153,7 @@ class TestTrouble:
         before = limit.value
 
         for begun_in in stuck:
-            limit.end(begun_in, 0.0, 5.0, Trouble.SLOW)
+            limit.end(begun_in, 0.0, 5.0, Failure.SLOW)
 
         assert limit.value == before
 
@@ -162,5 +162,5 @@ def test_a_fixed_number_stays_what_it_is():
     limit = FixedLimit(7)
     limit.begin_collection(keeps=True)
 
-    limit.end(limit.begin(), 0.0, 9.0, Trouble.REFUSED)
+    limit.end(limit.begin(), 0.0, 9.0, Failure.REFUSED)
     assert collect(limit, FarAway(0.02), 100)[1] == limit.value == 7

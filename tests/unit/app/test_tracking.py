@@ -7,9 +7,10 @@ from cpx_monitor.adapters.memory import InMemoryFleet
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Coverage
 from cpx_monitor.app.tracking import NoSuchService, track
-from cpx_monitor.domain.fleet import Unknown
+from cpx_monitor.domain.fleet import StaleList, Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status
 
+REFUSED = FleetUnavailable("CPX at test refuses us: it answered 401", Trouble.REFUSED)
 DOWN = FleetUnavailable("cannot reach CPX at test: connection refused", Trouble.UNREACHABLE)
 
 
@@ -98,13 +99,30 @@ class TestARound:
         assert rows(second) == [("10.58.1.1", Status.UNKNOWN, "timed out after 5 s")]
 
 
+class TestARoundWithoutAListOfItsOwn:
+    def test_asks_those_of_the_last_one_and_tells_its_age(self):
+        first, second, third = rounds_of([instance(1)], DOWN, DOWN, count=3)
+
+        assert first.stale_list is None
+        assert second.stale_list == StaleList(5.0, str(DOWN))
+        assert third.stale_list == StaleList(10.0, str(DOWN))
+        assert rows(third) == [("10.58.1.1", Status.UNKNOWN, str(DOWN))]
+        assert third.coverage == Coverage(listed=1, answered=0, unknown=1, rejected=0)
+
+    def test_is_followed_by_one_with_a_new_list(self):
+        *_, after = rounds_of([instance(1)], DOWN, [instance(1), instance(2)], count=3)
+
+        assert after.stale_list is None
+        assert len(after.items) == 2
+
+
 class TestARoundThatFails:
     def test_shows_the_members_last_known_as_unknown_and_the_next_one_goes_on(self):
-        _, failed, after = rounds_of([instance(1)], DOWN, [instance(1)], count=3)
+        _, failed, after = rounds_of([instance(1)], REFUSED, [instance(1)], count=3)
 
-        assert failed.failure == str(DOWN)
+        assert failed.failure == str(REFUSED)
         assert failed.coverage is None
-        assert rows(failed) == [("10.58.1.1", Status.UNKNOWN, str(DOWN))]
+        assert rows(failed) == [("10.58.1.1", Status.UNKNOWN, str(REFUSED))]
         assert rows(after) == [("10.58.1.1", Status.HEALTHY, None)]
 
     def test_does_not_forget_what_silent_instances_were(self):

@@ -22,6 +22,9 @@ NOTHING_TYPED = {
     "--deadline": None,
     "--concurrency": None,
     "--transport": None,
+    "--token-file": None,
+    "--ca-file": None,
+    "--insecure": False,
     "--color": None,
     "--verbose": False,
 }
@@ -138,3 +141,53 @@ def test_concurrency_is_found_out_unless_a_number_is_given():
 def test_an_option_without_a_variable_reads_none():
     assert Arguments({"--x": None}, {"None": "1"}).value(Option("--x", str, "default")) == "default"
     assert MAX_CPU.environment == "CPX_MAX_CPU"
+
+
+class TestTheToken:
+    def test_is_what_the_file_holds_without_the_space_around_it(self, tmp_path):
+        (tmp_path / "token").write_text(" s3cret==\n")
+
+        assert reading(token_file=str(tmp_path / "token")).access.token == "s3cret=="
+
+    def test_of_a_file_wins_over_that_of_the_variable(self, tmp_path):
+        (tmp_path / "token").write_text("from-file")
+        environ = {"CPX_TOKEN": "from-variable"}
+
+        assert reading(environ).access.token == "from-variable"
+        environ["CPX_TOKEN_FILE"] = str(tmp_path / "token")
+        assert reading(environ).access.token == "from-file"
+
+    @pytest.mark.parametrize("text", ["", "two words", "two\nlines", "gr\u00fcn", "\x00", "a\x7f"])
+    def test_that_is_no_single_word_of_ascii_is_a_mistake_and_is_not_repeated(self, tmp_path, text):
+        (tmp_path / "token").write_text(text)
+
+        with pytest.raises(UsageError, match="a token of printable ASCII") as caught:
+            reading(token_file=str(tmp_path / "token"))
+        assert not text or text not in str(caught.value)
+
+    def test_of_the_variable_is_not_repeated_either(self):
+        with pytest.raises(UsageError) as caught:
+            reading({"CPX_TOKEN": "s3cret s3cret"})
+        assert "s3cret" not in str(caught.value)
+
+    def test_is_not_in_what_the_access_looks_like(self):
+        assert "s3cret" not in repr(reading({"CPX_TOKEN": "s3cret"}))
+
+    @pytest.mark.parametrize("option", ["token_file", "ca_file"])
+    def test_of_a_file_that_cannot_be_read_is_a_mistake_and_so_are_authorities(
+        self, tmp_path, option
+    ):
+        with pytest.raises(UsageError, match="it cannot be read: no such file"):
+            reading(**{option: str(tmp_path / "missing")})
+        with pytest.raises(UsageError, match="it cannot be read: is a directory"):
+            reading(**{option: str(tmp_path)})
+
+    def test_and_the_authorities_are_nothing_to_the_demo(self):
+        assert reading({"CPX_TOKEN_FILE": "/nowhere"}, demo=True).access.token is None
+
+
+def test_trusting_somebody_and_anybody_at_once_is_a_mistake(tmp_path):
+    (tmp_path / "ca.pem").touch()
+
+    with pytest.raises(UsageError, match="--insecure trusts anybody"):
+        reading(ca_file=str(tmp_path / "ca.pem"), insecure=True)

@@ -1,0 +1,57 @@
+"""Who we say we are, and to whom."""
+
+import pytest
+from scripted_server import answer, fleet_script, instance_answer
+
+
+class TestTheToken:
+    @pytest.fixture
+    def guarded(self, serve):
+        return serve(fleet_script(_1=instance_answer()))
+
+    def sent(self, server):
+        return {
+            line.partition(": ")[2]
+            for head in server.heads
+            for line in head.split("\r\n")
+            if line.lower().startswith("authorization:")
+        }
+
+    def test_of_a_file_or_a_variable_is_sent_with_every_request_and_never_shown(
+        self, guarded, monitor, tmp_path
+    ):
+        (tmp_path / "token").write_text("s3cret\n")
+
+        by_file = monitor("list", "-v", f"--token-file={tmp_path}/token", url=guarded.url)
+        by_variable = monitor("list", "-v", url=guarded.url, CPX_TOKEN="s3cret")
+
+        assert self.sent(guarded) == {"Bearer s3cret"}
+        assert len(guarded.heads) == sum("Bearer" in head for head in guarded.heads) == 4
+        for ended in (by_file, by_variable):
+            assert ended.returncode == 0
+            assert "s3cret" not in ended.stdout + ended.stderr
+
+    def test_wins_over_netrc_and_over_what_is_in_the_url(self, guarded, monitor, tmp_path):
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login ann password other\n")
+        url = guarded.url.replace("//", "//bob:third@")
+
+        ended = monitor("list", url=url, CPX_TOKEN="s3cret", NETRC=str(netrc))
+
+        assert ended.returncode == 0
+        assert self.sent(guarded) == {"Bearer s3cret"}
+
+    def test_goes_nowhere_that_the_server_points_at(self, serve, monitor):
+        elsewhere = serve({"/servers": answer(200, []), "/10.58.1.2": instance_answer()})
+        script = fleet_script(
+            _1=instance_answer(), _2=answer(301, b"", f"Location: {elsewhere.url}/10.58.1.2")
+        )
+        server = serve(script)
+
+        ended = monitor("list", url=server.url, CPX_TOKEN="s3cret")
+        server.script["/servers"] = answer(302, b"", f"Location: {elsewhere.url}/servers")
+        astray = monitor("list", url=server.url, CPX_TOKEN="s3cret")
+
+        assert "answered 301, go to http://127.0.0.1:" in ended.stdout
+        assert (ended.returncode, astray.returncode) == (1, 3)
+        assert elsewhere.heads == []

@@ -1,0 +1,64 @@
+"""A list of servers that cannot be had: how often it is asked for, and what is said."""
+
+import pytest
+from scripted_server import answer, fleet_script, in_turn, instance_answer, raw
+
+
+class TestTheList:
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            *(answer(status, {}) for status in (502, 503, 504)),
+            answer(429, {}, "Retry-After: 0"),
+            raw(b""),
+            raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[]"),
+        ],
+        ids=["502", "503", "504", "429", "closed", "cut off"],
+    )
+    def test_that_fails_in_a_way_that_may_pass_is_asked_for_three_times(
+        self, serve, monitor, broken
+    ):
+        server = serve({"/servers": broken})
+
+        ended = monitor("at-risk", url=server.url)
+
+        assert (ended.returncode, server.asked.total()) == (3, 3)
+        assert ended.stderr.endswith(
+            "hint:  it is there, so this may pass: try again, and look at its own logs\n"
+        )
+
+    def test_that_comes_at_the_third_time_will_do(self, serve, monitor):
+        script = fleet_script(_1=instance_answer())
+        script["/servers"] = in_turn(answer(503, {}), raw(b""), script["/servers"])
+
+        assert monitor("list", url=serve(script).url).returncode == 0
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+    def test_that_is_refused_for_good_is_asked_for_once(self, serve, monitor, status):
+        server = serve({"/servers": answer(status, {})})
+
+        assert monitor("list", url=server.url).returncode == 3
+        assert server.asked.total() == 1
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_that_is_refused_to_us_comes_with_a_hint_about_the_token(self, serve, monitor, status):
+        ended = monitor("list", url=serve({"/servers": answer(status, {})}).url)
+
+        assert ended.stderr.splitlines()[1] == (
+            "hint:  a token is read from --token-file, CPX_TOKEN_FILE or CPX_TOKEN,"
+            " a name and password from --url"
+        )
+
+    def test_whose_server_wants_peace_past_the_deadline_is_not_waited_for(self, serve, monitor):
+        server = serve({"/servers": answer(503, {}, "Retry-After: 3600")})
+
+        ended = monitor("list", url=server.url)
+
+        assert (ended.returncode, server.asked.total()) == (3, 1)
+        assert "it answered 503 and wants to be asked again in 3600 s\n" in ended.stderr
+
+    def test_of_a_host_that_is_none_comes_with_a_hint_about_its_name(self, monitor):
+        ended = monitor("list", url="http://no.such.host.invalid")
+
+        assert ended.returncode == 3
+        assert ended.stderr.splitlines()[1] == "hint:  is the host in --url or CPX_URL spelt right?"
