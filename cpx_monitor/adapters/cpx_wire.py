@@ -16,6 +16,7 @@ from cpx_monitor.domain.fleet import (
     canonical_address,
 )
 
+MOST_LISTED = 200_000
 MOST_SERVICE_NAME_CHARACTERS = 256
 MOST_QUOTED_CHARACTERS = 40
 
@@ -47,8 +48,11 @@ def parse_listing(body: bytes) -> Listing:
     """The answer to ``GET /servers``. What is in the list but is no address is rejected.
 
     Raises:
-        BadAnswer: it is not a JSON list.
+        BadAnswer: it is not a JSON list, or one of more than ``MOST_LISTED`` entries.
     """
+    # Before it is read: what takes a few bytes in JSON takes many in memory.
+    if body.count(b",") >= MOST_LISTED:
+        raise BadAnswer(f"more than {MOST_LISTED:,} servers are listed")
     entries = _json(body)
     if not isinstance(entries, list):
         raise BadAnswer(f"a JSON list was expected, not {_quoted(entries)}")

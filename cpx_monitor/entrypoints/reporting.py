@@ -13,7 +13,7 @@ from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
 from cpx_monitor.entrypoints.console import Console, OutputClosed
 from cpx_monitor.entrypoints.reading import Reading
 
-OUTPUT = Option("--output", one_of("table", "json"), "table")
+OUTPUT = Option("--output", one_of("table", "json", "csv"), "table")
 
 
 def report_once(
@@ -36,9 +36,9 @@ def report_once(
 def _rendered(report: Report, output: str, color: bool) -> str:
     if output == "table":
         return table.render_table(report, color)
-    from cpx_monitor.adapters.presenters.machine import render_json
+    from cpx_monitor.adapters.presenters import machine
 
-    return render_json(report)
+    return machine.render_json(report) if output == "json" else machine.render_csv(report)
 
 
 def _sum_up(report: Report, console: Console, output: str) -> None:

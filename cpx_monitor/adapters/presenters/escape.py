@@ -5,6 +5,21 @@
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
+# By what a cell has to begin for a spreadsheet to take it for a formula; the last four are the
+# wide forms that some take for the others.
+_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def harmless_cell(text: str) -> str:
+    """The text as a cell that no spreadsheet calculates and no terminal acts on.
+
+    An apostrophe makes a spreadsheet take what follows as it stands
+    (https://owasp.org/www-community/attacks/CSV_Injection).
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown.startswith(_FORMULA_BEGINNINGS) else shown
+
+
 def printable(text: str) -> str:
     """The text with whatever a terminal could act on, or could not write, shown escaped."""
     if text.isascii() and text.isprintable():

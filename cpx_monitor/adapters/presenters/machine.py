@@ -1,12 +1,19 @@
 """Reports for scripts: numbers are numbers, what is missing is null, names carry their unit."""
 
+import csv
+import io
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from cpx_monitor.adapters.presenters.escape import harmless_cell
 from cpx_monitor.app.reports import (
     InstanceList,
+    InstanceRow,
     Report,
+    ServiceAtRisk,
+    ServiceAverage,
     ServiceAverages,
     ServicesAtRisk,
     TrackRound,
@@ -44,6 +51,59 @@ def track_jsonl(shown: TrackRound) -> str:
     """The round's rows, one json object a line."""
     when = {"round": shown.round, "observed_at": timestamp(shown.observed_at)}
     return "".join(json.dumps({**when, **_plain(row)}) + "\n" for row in shown.items)
+
+
+def render_csv(report: Report) -> str:
+    """The items as comma-separated values (RFC 4180), a field inside a field as ``a_b``."""
+    rows = [dict(_flat(item)) for item in report.items]
+    return _csv(_COLUMNS[type(report)], rows, headers=True)
+
+
+def track_csv(shown: TrackRound) -> str:
+    """The round's rows; the headers with the first round only."""
+    when = {"round": shown.round, "observed_at": timestamp(shown.observed_at)}
+    rows = [{**when, **dict(_flat(row))} for row in shown.items]
+    return _csv([*when, *InstanceRow._fields], rows, headers=shown.round == 1)
+
+
+def _csv(columns: list[str], rows: list[dict[str, str | float | None]], headers: bool) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+    if headers:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+_SPREAD = ("mean", "min", "p95", "max")
+# Written down, because a list without items has columns as well.
+_COLUMNS: dict[type[Report], list[str]] = {
+    InstanceList: [*InstanceRow._fields],
+    ServiceAverages: [
+        *ServiceAverage._fields[: ServiceAverage._fields.index("cpu_percent")],
+        *(f"cpu_percent_{name}" for name in _SPREAD),
+        *(f"memory_percent_{name}" for name in _SPREAD),
+        "if_one_is_lost_cpu_percent",
+        "if_one_is_lost_memory_percent",
+        "survives_losing_one",
+    ],
+    ServicesAtRisk: [*ServiceAtRisk._fields],
+}
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Named tuples as their fields, however deep; other tuples as one text, by spaces."""
+    if hasattr(value, "_fields"):
+        for field, inner in zip(value._fields, value, strict=True):
+            yield from _flat(inner, f"{name}_{field}" if name else field)
+    elif isinstance(value, tuple):
+        yield name, harmless_cell(" ".join(value))
+    elif isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif isinstance(value, str):
+        yield name, harmless_cell(value)
+    elif value is not None:
+        yield name, value
 
 
 def timestamp(moment: datetime) -> str:

@@ -14,7 +14,7 @@ Examples:
 Options:
       --threshold=<n>         how many healthy instances a service needs
                               (default: 2)
-  -o, --output=<format>       table or json (default: table)
+  -o, --output=<format>       table, json or csv (default: table)
 """
 
 from cpx_monitor.entrypoints.arguments import Arguments, Option, whole_number

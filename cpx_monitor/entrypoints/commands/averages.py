@@ -10,7 +10,7 @@ Examples:
   cpx-monitor averages -o json | jq '.items[].cpu_percent.mean'
 
 Options:
-  -o, --output=<format>       table or json (default: table)
+  -o, --output=<format>       table, json or csv (default: table)
 """
 
 from cpx_monitor.entrypoints.arguments import Arguments

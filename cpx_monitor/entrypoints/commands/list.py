@@ -9,7 +9,7 @@ Examples:
   cpx-monitor list -o json | jq '.items[] | select(.status != "Healthy")'
 
 Options:
-  -o, --output=<format>       table or json (default: table)
+  -o, --output=<format>       table, json or csv (default: table)
 """
 
 from cpx_monitor.entrypoints.arguments import Arguments

@@ -15,7 +15,7 @@ Options:
       --every=<s>             from the start of one round to the start of the
                               next: 5, 0.5, 5s, 1m (default: 5)
       --count=<n>             end after so many rounds (default: go on)
-  -o, --output=<format>       table or jsonl (default: table)
+  -o, --output=<format>       table, jsonl or csv (default: table)
 """
 
 import contextlib
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 EVERY = Option("--every", duration_s, "5")
 COUNT = Option("--count", whole_number(1, 1_000_000_000), "")
-OUTPUT = Option("--output", one_of("table", "jsonl"), "table")
+OUTPUT = Option("--output", one_of("table", "jsonl", "csv"), "table")
 
 
 def run(arguments: Arguments, console: Console) -> int:
@@ -74,7 +74,13 @@ def _track(
     before = None
     for shown in islice(track(fleet, clock, service, reading.policy, every_s), count):
         is_table = output == "table"
-        console.write(table.track_round(shown, color) if is_table else machine.track_jsonl(shown))
+        match output:
+            case "table":
+                console.write(table.track_round(shown, color))
+            case "csv":
+                console.write(machine.track_csv(shown))
+            case _:
+                console.write(machine.track_jsonl(shown))
         for warning in table.round_warnings(shown, before):
             console.warn(warning)
         if is_table and console.stdout.isatty():

@@ -125,6 +125,13 @@ class TestTheListing:
             "'fe80::1%eth0'",
         )
 
+    def test_may_name_200_000_servers_and_no_more(self):
+        ips = [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(200_001)]
+
+        assert len(parse_listing(json.dumps(ips[:-1]).encode()).spelling_of) == 200_000
+        with pytest.raises(BadAnswer, match="more than 200,000 servers are listed"):
+            parse_listing(json.dumps(ips).encode())
+
     def test_may_be_empty(self):
         assert parse_listing(b"[]").spelling_of == {}
 
