@@ -52,12 +52,22 @@ class Arguments(NamedTuple):
             origins.append((option.environment, self.environ.get(option.environment) or None))
         for origin, text in origins:
             if text is not None:
-                try:
-                    return option.read(text)
-                except ValueError as error:
-                    shown = origin if option.secret else f"{origin}={text}"
-                    raise UsageError(f"{shown}: {error}") from None
+                return self.read(option, text, origin)
         return None
+
+    @staticmethod
+    def read(option: Option[T], text: str, origin: str | None = None) -> T:
+        """The text as a value; ``origin`` is where it stood, the option's own name by default.
+
+        Raises:
+            UsageError: it is not what the option takes.
+        """
+        try:
+            return option.read(text)
+        except ValueError as error:
+            where = origin or option.name
+            shown = where if option.secret else f"{where}={text}"
+            raise UsageError(f"{shown}: {error}") from None
 
     def flag(self, name: str) -> bool:
         return bool(self.words[name])

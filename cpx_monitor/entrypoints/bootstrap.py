@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
+from cpx_monitor.entrypoints.interrupts import held, notice_while_waiting
 from cpx_monitor.entrypoints.reading import Reading
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
 
         transport = _transport(reading, reading.url, through_requests)
         limit = _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets())
+    notice_while_waiting()
     gc.enable()  # see launch
     if not reading.access.checks_certificate and reading.url.address.startswith("https:"):
         console.warn("--insecure: nobody checks that this is the server that it says it is")

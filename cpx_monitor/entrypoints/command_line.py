@@ -59,7 +59,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 def _check(usage: str, command: str, argv: Sequence[str]) -> None:
     options, positionals = _split(argv, _known_options(usage), command)
     for name in options:
-        if options.count(name) > 1:
+        if options.count(name) > 1 and not re.search(rf"\[{name}=<[^>]+>\]\.\.\.", usage):
             raise UsageError(f"{name} is given more than once")
     expected = _POSITIONAL.findall(_usage_of(usage))
     if len(positionals) < len(expected):

@@ -1,11 +1,14 @@
 """Ctrl-c and SIGTERM as an exception in the main greenlet, wherever it waits."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
+_watcher: Any = None
 _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,6 +41,21 @@ def held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def notice_while_waiting() -> None:
+    """Let signals wake gevent's loop.
+
+    Python runs a handler between two steps of its own. A signal that comes after the last step and
+    before the loop waits would be noticed only when something else happens.
+    """
+    from gevent import get_hub
+
+    global _watcher
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    _watcher = get_hub().loop.io(reader, 1, ref=False)
+    _watcher.start(os.read, reader, 512)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -1,9 +1,11 @@
 """cpx-server: a CPX API to try things on.
 
 Usage:
-  cpx-server <port> [options]
+  cpx-server <port> [options] [--fault=<fault>]...
 
 Port 0 takes a free one. The first line on stdout says where it listens.
+GET /_stats tells how often each address was asked for, and how many
+requests were under way at once at the most.
 
 Options:
       --host=<host>            the address to listen on (default: localhost)
@@ -14,12 +16,40 @@ Options:
       --seed=<n>               the same seed gives the same numbers
                                (default: random at every request)
       --latency=<20ms>         how long it takes over each answer (default: 0)
+      --fault=<fault>          what goes wrong, and with whom: see below; may be
+                               given more than once, the first that fits counts
   -h, --help                   this help
       --version                the version
+
+Faults:
+  <kind>[*<times>][@<address>|@<share>], such as reset@10.58.1.7 or
+  http-503*1@10%: the first answer of every tenth instance is a 503.
+
+  connections  close reset reset-in-body never never-in-body late-<n>s drip
+               truncated refuse (nobody listens any more, after the list)
+  HTTP         length-too-long length-too-short length-no-number no-length
+               bad-chunk header-flood header-long garbage gzip gzip-bomb
+               gzip-broken too-large twice redirect-self redirect-away
+               http-<status> http-<status>-after-<n>s|date|past|<text>
+  values       cpu-bare cpu-spaced cpu-negative cpu-over cpu-nan cpu-arabic
+               cpu-exponent cpu-fraction cpu-number cpu-null cpu-list
+               cpu-missing memory-over memory-missing service-missing
+               service-empty service-number service-long service-escapes
+               service-formula service-surrogate json-extra json-nan
+               json-huge-integer json-deep json-list json-cut json-empty
+               json-html json-not-utf-8
+  the list     list-duplicates list-empty list-object list-html list-cut
+               list-junk list-only-junk list-huge list-too-large, and list-
+               before any kind of connections or HTTP but refuse
+  over time    renames (another name every other time), churn (in every other
+               list; every second of them gone when it is asked)
+  TLS          tls (no fault) tls-expired tls-self-signed tls-other-name;
+               the second line on stdout names the file to trust
 
 Examples:
   cpx-server 8080
   cpx-server 8080 --behaviour=fleet --instances=10000 --latency=20ms
+  cpx-server 8080 --fault=never@10% --fault=list-duplicates --seed=7
 """
 
 import contextlib
@@ -27,17 +57,24 @@ import errno
 import gc
 import os
 import re
-from collections.abc import Sequence
-from typing import Protocol
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.arguments import Arguments, Option, duration_s, one_of, whole_number
 from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
 from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import Interrupted, held
+from cpx_monitor.entrypoints.interrupts import Interrupted, held, notice_while_waiting
 from cpx_monitor.entrypoints.process import run_as_process
+from cpx_monitor.simulator.faults import TLS, Fault, parse_fault
+from cpx_monitor.simulator.simulation import Simulation
 from cpx_monitor.simulator.stats import SimulatedFleet
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 MOST_INSTANCES = 1_000_000
 
@@ -61,6 +98,7 @@ HOST = Option("--host", _host, "localhost")
 BEHAVIOUR = Option("--behaviour", one_of("reference", "fleet"), "reference")
 INSTANCES = Option("--instances", whole_number(0, MOST_INSTANCES), "150")
 SEED = Option("--seed", _seed, "")
+FAULT = Option("--fault", parse_fault, "")
 LATENCY = Option("--latency", _latency_s, "0")
 
 
@@ -86,28 +124,70 @@ def run(argv: Sequence[str], console: Console) -> int:
     arguments = Arguments(read_words(__doc__, "cpx-server", argv), console.environ)
     host = arguments.value(HOST)
     shown_host = f"[{host}]" if ":" in host else host
-    with contextlib.suppress(Interrupted):  # being told to stop is how it ends
-        server = _listening(arguments, host)
+    faults = [arguments.read(FAULT, text) for text in arguments.words["--fault"]]
+    is_fleet = arguments.value(BEHAVIOUR) == "fleet"
+    # Being told to stop is how it ends.
+    with contextlib.suppress(Interrupted), _tls(faults, host, is_fleet) as (tls, authority_file):
+        server = _listening(arguments, host, faults, tls)
         gc.enable()  # see launch
-        console.write(f"listening on http://{shown_host}:{server.server_port}\n")
+        scheme = "http" if tls is None else "https"
+        console.write(f"listening on {scheme}://{shown_host}:{server.server_port}\n")
+        if authority_file is not None:
+            console.write(f"its authority is in {authority_file}\n")
         server.serve_forever()
     return exit_codes.DONE
 
 
-def _listening(arguments: Arguments, host: str) -> Server:
-    port, latency_s = arguments.value(PORT), arguments.value(LATENCY)
-    fleet = SimulatedFleet(arguments.value(INSTANCES), arguments.value(SEED))
+@contextlib.contextmanager
+def _tls(
+    faults: Sequence[Fault], host: str, is_fleet: bool
+) -> Iterator[tuple["SSLContext | None", Path | None]]:
+    """What TLS needs where a fault asks for it, and a file that is there for as long."""
+    wanted = [fault.name for fault in faults if fault.name in TLS]
+    if not wanted:
+        yield None, None
+        return
+    try:
+        with held():
+            from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+            from gevent.ssl import SSLContext as NonBlockingContext
+
+            from cpx_monitor.simulator.certificates import secure
+    except ImportError:
+        raise UsageError(
+            f"{wanted[0]} needs trustme, which makes certificates",
+            "python -m pip install 'cpx-monitor[simulator]'",
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="cpx-server-") as folder:
+        authority_file = Path(folder) / "authority.pem"
+        context = (NonBlockingContext if is_fleet else SSLContext)(PROTOCOL_TLS_SERVER)
+        secure(context, wanted[0], host, authority_file)
+        yield context, authority_file
+
+
+def _listening(
+    arguments: Arguments, host: str, faults: Sequence[Fault], tls: "SSLContext | None"
+) -> Server:
+    port, latency_s, seed = (
+        arguments.value(PORT),
+        arguments.value(LATENCY),
+        arguments.value(SEED),
+    )
+    fleet = SimulatedFleet(arguments.value(INSTANCES), seed)
+    simulation = Simulation(fleet, faults, seed)
     try:
         if arguments.value(BEHAVIOUR) == "fleet":
             with held():
                 from cpx_monitor.simulator.keepalive import KeepAliveServer
 
-            server = KeepAliveServer(host, port, fleet, latency_s)
+            notice_while_waiting()
+            server = KeepAliveServer(host, port, simulation, latency_s, tls)
             server.start()
             return server
         from cpx_monitor.simulator.reference import ReferenceServer
 
-        return ReferenceServer(host, port, fleet, latency_s)
+        return ReferenceServer(host, port, simulation, latency_s, tls)
     except OSError as error:
         # gevent adds the address to the error's own text; a failed look-up has a negative number.
         number = error.errno or 0

@@ -30,15 +30,16 @@ class SimulatedFleet:
 
     def __init__(self, instances: int, seed: int | None) -> None:
         first = int(ipaddress.IPv4Address(FIRST_ADDRESS))
-        addresses = [str(ipaddress.IPv4Address(first + index)) for index in range(instances)]
+        self.addresses = [str(ipaddress.IPv4Address(first + index)) for index in range(instances)]
         self._service_of = {
             f"/{address}": SERVICES[index % len(SERVICES)]
-            for index, address in enumerate(addresses)
+            for index, address in enumerate(self.addresses)
         }
         self._seed = seed
         self._asked: Counter[str] = Counter()
-        random.Random(seed).shuffle(addresses)
-        self._listing = _json(addresses)
+        in_no_order = self.addresses.copy()
+        random.Random(seed).shuffle(in_no_order)
+        self._listing = _json(in_no_order)
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Status and JSON body for a path of the API."""

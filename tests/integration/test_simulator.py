@@ -1,14 +1,18 @@
 """The simulator as its clients meet it, on raw sockets: no HTTP library may smooth its quirks."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
+from collections import Counter
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import BIN
+
+USAGE = "hint:  usage: cpx-server <port> [options] [--fault=<fault>]...\n"
 
 
 def connect(url, timeout_s=10):
@@ -184,7 +188,7 @@ class TestEither:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "error: cpx-server wants <port>\nhint:  usage: cpx-server <port> [options]\n"),
+        ([], "error: cpx-server wants <port>\n" + USAGE),
         (["http"], "error: <port>=http: a whole number from 0 to 65535 is wanted\n"),
         (["0", "--behaviour=x"], "error: --behaviour=x: reference or fleet is wanted\n"),
         (
@@ -199,3 +203,97 @@ def test_wrong_usage_ends_with_3_and_says_what_is_wanted(environ, words, error):
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, "", error)
+
+
+@pytest.fixture(params=["reference", "fleet"])
+def behaviour(request):
+    return request.param
+
+
+class TestItsFaults:
+    def test_hit_the_share_or_the_address_and_the_list_as_they_were_ordered(self, simulator):
+        url = simulator(
+            "--fault=http-503@10%", "--fault=close@10.58.1.1", "--fault=list-duplicates"
+        )
+        listed = json.loads(answer_of(url, "/servers")[2])
+        statuses = Counter(answer_of(url, f"/{ip}")[1] for ip in set(listed))
+
+        assert len(listed) == 300
+        assert statuses[b"503"] == 15
+        assert statuses[None] == (0 if answer_of(url, "/10.58.1.1")[1] == b"503" else 1)
+
+    def test_with_a_number_of_times_pass(self, simulator):
+        url = simulator("--fault=http-503*2")
+
+        assert [answer_of(url, "/10.58.1.1")[1] for _ in range(3)] == [b"503", b"503", b"200"]
+
+    def test_are_counted_by_what_was_asked(self, simulator, behaviour):
+        url = simulator(f"--behaviour={behaviour}", "--fault=reset@10.58.1.1")
+        answer_of(url, "/servers")
+        for path in ("/10.58.1.1", "/10.58.1.1", "/10.58.1.2"):
+            answer_of(url, path)
+
+        stats = json.loads(answer_of(url, "/_stats")[2])
+
+        assert stats == {
+            "lists": 1,
+            "attempts": {"10.58.1.1": 2, "10.58.1.2": 1},
+            "most_attempts": 2,
+            "requests": 4,
+            "most_at_once": 1,
+            "connections": 5,
+        }
+
+    def test_refuse_has_nobody_listen_once_the_list_is_out(self, simulator, behaviour):
+        url = simulator(f"--behaviour={behaviour}", "--fault=refuse")
+        answer_of(url, "/servers")
+
+        def is_refused():
+            try:
+                answer_of(url, "/10.58.1.1")
+            except ConnectionRefusedError:
+                return True
+
+        assert any(is_refused() for _ in range(100))  # the first may still find it listening
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            ("nonsense", "there is no such fault; `cpx-server --help` names them"),
+            ("list-reset@10%", "list-reset is not for single addresses"),
+            ("reset@10.58.1", "10.58.1 is neither an address nor a share such as 10%"),
+            ("reset@101%", "101% is no share"),
+            ("Re set", "a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted"),
+        ],
+    )
+    def test_that_make_no_sense_end_it_with_3(self, environ, fault, error):
+        ended = subprocess.run(
+            [BIN / "cpx-server", "0", f"--fault={fault}"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+
+        assert (ended.returncode, ended.stderr) == (3, f"error: --fault={fault}: {error}\n")
+
+    def test_are_all_named_in_the_help(self):
+        from cpx_monitor.entrypoints import simulator
+        from cpx_monitor.simulator.faults import BODIES, DELIVERIES, LIST_BODIES, TLS
+
+        words = set(re.findall(r"[a-z0-9-]+", simulator.__doc__))
+        named = {*DELIVERIES, *BODIES, *LIST_BODIES, *TLS}
+        assert {name for name in named - words if name.removeprefix("list-") not in words} == set()
+
+
+def answer_of(url, path):
+    """Version, status (both None where there is none) and body."""
+    with connect(url) as connection:
+        ask(connection, path, "1.1", "GET", "Connection: close")
+        try:
+            head, _, body = read_to_the_end(connection).partition(b"\r\n\r\n")
+        except ConnectionResetError:
+            head = body = b""
+    version, status, *_ = [*head.split(b" "), None][:2] if head else (None, None)
+    return version, status, body
