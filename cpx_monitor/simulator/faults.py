@@ -4,6 +4,7 @@ A fault changes what is answered, or how it is delivered. ``parse_fault`` reads 
 ``reset@10.58.1.7``, ``http-503-after-2s*1@10%`` or ``list-duplicates``.
 """
 
+import functools
 import gzip
 import json
 import re
@@ -117,6 +118,12 @@ def _in_half(answer: Answer, then: Ending) -> list[Step]:
     return [whole[: -len(answer.body) // 2], Pause(0.01), then]
 
 
+@functools.cache
+def _bomb() -> bytes:
+    """Twenty thousand bytes that become twenty million."""
+    return gzip.compress(b" " * 20_000_000)
+
+
 def _compressed(answer: Answer, body: bytes) -> list[Step]:
     message = _framed(answer, "Content-Encoding: gzip", f"Content-Length: {len(body)}", body=body)
     return [message, Ending.CLOSE]
@@ -158,7 +165,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     "header-long": lambda answer, message: [_framed(answer, f"X-Long: {'x' * 200_000}")],
     "garbage": lambda answer, message: [b"SSH-2.0-OpenSSH_9.2\r\n\x00\xff\x1b[31m", Ending.CLOSE],
     "gzip": lambda answer, message: _compressed(answer, gzip.compress(answer.body)),
-    "gzip-bomb": lambda answer, message: _compressed(answer, gzip.compress(b" " * 100_000_000)),
+    "gzip-bomb": lambda answer, message: _compressed(answer, _bomb()),
     "gzip-broken": lambda answer, message: _compressed(answer, gzip.compress(answer.body)[2:]),
     "twice": lambda answer, message: [message + message, Ending.CLOSE],
 }

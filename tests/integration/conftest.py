@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from forked import Zygotes
 from scripted_server import ScriptedServer
 
 BIN = Path(sys.executable).parent
 OURS = re.compile(r"CPX_|NO_COLOR|FORCE_COLOR|.*_proxy$", re.IGNORECASE)
-PROCESS_LIMIT_S = 60
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,20 +61,20 @@ def transport(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def zygotes():
+    forking = Zygotes(6)
+    yield forking
+    forking.close()
+
+
 @pytest.fixture
-def monitor(environ, transport):
+def monitor(environ, transport, zygotes):
     """Runs cpx-monitor to its end, on each transport: ``monitor("list", url=…)``."""
 
     def run(*words, url=None, **extra_environ):
         env = {**environ, **({"CPX_URL": url} if url else {}), **extra_environ}
-        return subprocess.run(
-            [BIN / "cpx-monitor", *words, f"--transport={transport}"],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=PROCESS_LIMIT_S,
-            check=False,
-        )
+        return zygotes.monitor(*words, f"--transport={transport}", environ=env)
 
     return run
 
