@@ -7,11 +7,11 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format reliability bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.installed ## the four commands at work on a simulated fleet
 	@$(BIN)/python scripts/demo.py
@@ -27,6 +27,9 @@ check: $(VENV)/.installed-tools ## formatting, lint and types
 format: $(VENV)/.installed-tools ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reliability: $(VENV)/.installed-tests ## every fault against every command; writes docs/reliability.md
+	@CPX_WRITE_DOCS=1 $(BIN)/python -m pytest tests/integration/test_reliability.py
 
 bench: ## this project beside others; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory VENV=$(BENCH) $(BENCH)/bin/python

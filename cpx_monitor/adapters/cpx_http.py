@@ -274,6 +274,6 @@ def retry_after_s(text: str | None) -> float | None:
 
 def status_reason(response: Response) -> str:
     location = response.header("location")
-    if location is None:
+    if not location:
         return f"answered {response.status}"
     return f"answered {response.status}, go to {location[:MOST_LOCATION_CHARACTERS]}"

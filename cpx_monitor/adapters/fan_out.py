@@ -65,6 +65,7 @@ class FanOut(Generic[Task]):
         self._is_time_up = False
         self._fault: Exception | None = None
         self._turns = itertools.count()
+        self._refused: set[Task] = set()
 
     def run(self, tasks: Iterable[Task], ends_at_s: float) -> list[Task]:
         """Those that there was no time for.
@@ -181,17 +182,28 @@ class FanOut(Generic[Task]):
             if self._running < self._allowed and self._waiting:
                 self._spawn()
         elif outcome.failure is Failure.REFUSED:
-            self._refused(outcome.wait_s, begun_in, began_s, ended_s)
+            self._slow_down(outcome.wait_s, begun_in, began_s, ended_s)
         elif outcome.failure is Failure.EXHAUSTED:
             self._ceiling = max(1, self._running - 1)
         else:
             self._limit.end(begun_in, began_s, ended_s, Failure.SLOW)
         if outcome.again_after_s == 0:
+            self._refused.add(task)
             self._waiting.append(task)
+            self._give_up_on_refusers()
         elif outcome.again_after_s is not None:
             heapq.heappush(self._later, (ended_s + outcome.again_after_s, next(self._turns), task))
 
-    def _refused(self, wait_s: float | None, begun_in: int, began_s: float, ended_s: float) -> None:
+    def _give_up_on_refusers(self) -> None:
+        """Where nobody is let in, those who have been refused are not asked again; others may fare
+        better.
+        """
+        if self._throttle.lets_nobody_in:
+            self._waiting = deque(task for task in self._waiting if task not in self._refused)
+
+    def _slow_down(
+        self, wait_s: float | None, begun_in: int, began_s: float, ended_s: float
+    ) -> None:
         # So few were let in that it may be their number at once, and not their rate, that is too
         # much; a refusal that names no time means that anyway.
         if wait_s is None or self._throttle.accepted_since_open < self._limit.value:

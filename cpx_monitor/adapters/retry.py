@@ -12,6 +12,8 @@ MOST_ATTEMPTS = 2
 # Retries in all: the larger of these many and of one for every so many instances.
 FEWEST_RETRIES = 10
 INSTANCES_A_RETRY = 5
+# The same for refusals that named their wait.
+INSTANCES_A_NAMED_WAIT = 2
 # One that names a time to come again, again and again, is not waited for until the deadline.
 MOST_REFUSALS_OF_ONE = 5
 # What this machine lacks may come back, but is not waited for until the deadline either.
@@ -25,6 +27,7 @@ class RetryBudget:
 
     def __init__(self, instances: int) -> None:
         self.left = max(FEWEST_RETRIES, instances // INSTANCES_A_RETRY)
+        self.named_waits_left = max(FEWEST_RETRIES, instances // INSTANCES_A_NAMED_WAIT)
         self._failures: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
         self._exhaustions: Counter[str] = Counter()
@@ -40,7 +43,10 @@ class RetryBudget:
     def after_named_wait(self, ip: str) -> bool:
         """It refused and named a time to come again, which is no attempt, within reason."""
         self._refusals[ip] += 1
-        return self._refusals[ip] < MOST_REFUSALS_OF_ONE
+        if self._refusals[ip] >= MOST_REFUSALS_OF_ONE or not self.named_waits_left:
+            return False
+        self.named_waits_left -= 1
+        return True
 
     def after_exhaustion(self, ip: str) -> bool:
         """It was not asked at all, for want of something on this machine."""

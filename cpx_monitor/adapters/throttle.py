@@ -11,6 +11,7 @@ grows slowly from there until the next refusal. A bucket of tokens fills up duri
 
 import math
 
+BARREN_OPENINGS = 3
 GROWTH_A_SECOND = 1.1
 SLOWEST_PACE = 1.0
 LARGEST_BURST_S = 0.005
@@ -24,9 +25,15 @@ class Throttle:
         """Whether anything has been refused yet; as long as not, there is no need to ask."""
         self._opens_at_s = now_s
         self.accepted_since_open = 0
+        self._barren_openings = 0
         self._pace: float | None = None
         self._paced_at_s = 0.0
         self._next_at_s = -math.inf
+
+    @property
+    def lets_nobody_in(self) -> bool:
+        """The gate was opened again and again, and whoever went was refused."""
+        return self._barren_openings >= BARREN_OPENINGS
 
     def delay_s(self, now_s: float) -> float:
         """How long to wait before asking again; after a 0 the request has to go."""
@@ -52,6 +59,7 @@ class Throttle:
         if now_s >= self._opens_at_s:
             # The first since the gate was opened; those that follow it tell nothing new.
             self._set_pace(now_s, max(wait_s, LARGEST_BURST_S))
+            self._barren_openings = 0 if self.accepted_since_open else self._barren_openings + 1
             self.accepted_since_open = 0
         self._opens_at_s = max(self._opens_at_s, now_s + wait_s)
 

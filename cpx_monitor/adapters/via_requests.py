@@ -227,6 +227,8 @@ class RequestsTransport:
     ) -> Response:
         left_s = max(0.001, ends_at_s - time.monotonic())
         with self._adapter.send(request, timeout=left_s, **self._surroundings) as answer:
+            if not answer.headers.get("Content-Length", "0").isdecimal():
+                raise NotUsable("the answer is not HTTP")
             body = b"".join(_chunks(answer.raw, ends_at_s, most_bytes))
             head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
             exchange.sock = None
@@ -264,11 +266,13 @@ def _explained(error: Exception) -> TransportError:
                 return explained(layer, behind)
             case TimeoutError() | urllib3.exceptions.TimeoutError():
                 return TimedOut()
+            case http.client.IncompleteRead(__context__=ValueError()):  # no chunk's length
+                return NotUsable("the answer is not HTTP")
             case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
                 return BrokenOff("the answer was cut off")
             case urllib3.exceptions.DecodeError():
                 return NotUsable("the answer cannot be decompressed")
-            case http.client.HTTPException() | urllib3.exceptions.InvalidChunkLength():
+            case http.client.HTTPException():
                 return NotUsable("the answer is not HTTP")
     said = _WITH_CREDENTIALS.sub("//", str(layers[-1]))[:MOST_QUOTED_CHARACTERS]
     return TransportError(behind + (said or type(error).__name__))

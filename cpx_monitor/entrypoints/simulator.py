@@ -30,7 +30,7 @@ Faults:
   HTTP         length-too-long length-too-short length-no-number no-length
                bad-chunk header-flood header-long garbage gzip gzip-bomb
                gzip-broken too-large twice redirect-self redirect-away
-               http-<status> http-<status>-after-<n>s|date|past|<text>
+               http-<status> http-<status>-after-<n>s|date|past|negative|<text>
   values       cpu-bare cpu-spaced cpu-negative cpu-over cpu-nan cpu-arabic
                cpu-exponent cpu-fraction cpu-number cpu-null cpu-list
                cpu-missing memory-over memory-missing service-missing

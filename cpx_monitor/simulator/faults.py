@@ -79,6 +79,8 @@ def _named(name: str) -> Fault:
         return Fault(name, of_list=True, change=_with_body(LIST_BODIES[name]))
     of_list = name.startswith("list-")
     kind = name.removeprefix("list-")
+    if kind == "gzip-bomb":
+        _bomb()  # it takes a while, for which nobody is to wait later
     if kind in DELIVERIES:
         return Fault(name, of_list, deliver=DELIVERIES[kind])
     if kind in BODIES and not of_list:
@@ -183,12 +185,14 @@ def _refusal(status: int, after: str | None) -> Change:
 
 
 def _retry_after(form: str) -> str:
-    seconds = re.fullmatch(r"(-?[0-9]+)s", form)
-    if seconds:
-        return seconds[1]
-    if form == "date":
-        return formatdate(time.time() + 1, usegmt=True)
-    return formatdate(0, usegmt=True) if form == "past" else form
+    match form:
+        case "date":
+            return formatdate(time.time() + 1, usegmt=True)
+        case "past":
+            return formatdate(0, usegmt=True)
+        case "negative":
+            return "-1"
+    return form[:-1] if re.fullmatch(r"[0-9]+s", form) else form
 
 
 def _redirect(where: str) -> Callable[[bytes], Answer]:
@@ -224,7 +228,7 @@ def _json(value: object) -> bytes:
 
 
 BODIES: Mapping[str, Callable[[bytes], bytes | Answer]] = {
-    "redirect-self": _redirect(""),
+    "redirect-self": _redirect("?"),
     "redirect-away": _redirect("http://127.0.0.1:9/"),
     "too-large": lambda body: body + b" " * LARGE_BYTES,
     "cpu-bare": _having(cpu="61"),
@@ -282,7 +286,7 @@ LIST_BODIES: Mapping[str, Callable[[bytes], bytes | Answer]] = {
     "list-cut": BODIES["json-cut"],
     "list-junk": _junk_among,
     "list-only-junk": lambda body: b'["nothing",7,null]',
-    "list-huge": lambda body: _json([str(IPv4Address(number)) for number in range(HUGE_LIST)]),
+    "list-huge": lambda body: b"[%s]" % b",".join([b'"10.0.0.1"'] * HUGE_LIST),
     "list-too-large": lambda body: body + b" " * 17 * 1024 * 1024,
     "list-redirect-self": _redirect("/servers"),
     "list-redirect-away": _redirect("http://127.0.0.1:9/servers"),

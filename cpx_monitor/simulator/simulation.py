@@ -69,10 +69,14 @@ class Simulation:
         return json.dumps([ip for ip in json.loads(body) if ip not in self._churning]).encode()
 
     def _hit_by(self, name: str) -> frozenset[str]:
-        for fault, hit in zip(self._of_instances, self._hit, strict=True):
-            if fault.name == name:
-                return frozenset(self._fleet.addresses) if hit is None else hit
-        return frozenset()
+        everybody = frozenset(self._fleet.addresses)
+        return frozenset().union(
+            *(
+                everybody if hit is None else hit
+                for fault, hit in zip(self._of_instances, self._hit, strict=True)
+                if fault.name == name
+            )
+        )
 
     def _stats(self) -> bytes:
         attempts = {

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from forked import Zygotes
+from forked import Zygote
 from scripted_server import ScriptedServer
 
 BIN = Path(sys.executable).parent
@@ -22,11 +22,21 @@ def _interruptible_children():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def environ_at(home):
+    kept = {name: value for name, value in os.environ.items() if not OURS.match(name)}
+    return {**kept, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(home), "TERM": "xterm"}
+
+
 @pytest.fixture
 def environ(tmp_path):
     """This process's environment without what would change what the commands do."""
-    kept = {name: value for name, value in os.environ.items() if not OURS.match(name)}
-    return {**kept, "PATH": f"{BIN}:{kept['PATH']}", "HOME": str(tmp_path), "TERM": "xterm"}
+    return environ_at(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def clean_environ(tmp_path_factory):
+    """The same, for what is shared by several tests."""
+    return environ_at(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
@@ -62,19 +72,19 @@ def transport(request):
 
 
 @pytest.fixture(scope="session")
-def zygotes():
-    forking = Zygotes(6)
+def zygote():
+    forking = Zygote()
     yield forking
     forking.close()
 
 
 @pytest.fixture
-def monitor(environ, transport, zygotes):
+def monitor(environ, transport, zygote):
     """Runs cpx-monitor to its end, on each transport: ``monitor("list", url=…)``."""
 
     def run(*words, url=None, **extra_environ):
         env = {**environ, **({"CPX_URL": url} if url else {}), **extra_environ}
-        return zygotes.monitor(*words, f"--transport={transport}", environ=env)
+        return zygote.monitor(*words, f"--transport={transport}", environ=env)
 
     return run
 

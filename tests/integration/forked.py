@@ -1,96 +1,78 @@
 """Our commands as real processes, many a second: see ``zygote``."""
 
+import itertools
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 
 
-class Zygotes:
-    """``number`` processes that fork; safe to use from several threads."""
+class Zygote:
+    """A process that forks others; several threads may use it at once."""
 
-    def __init__(self, number):
-        self._idle = queue.SimpleQueue()
-        self._folder = tempfile.TemporaryDirectory(prefix="zygotes-")
-        self._all = [
-            subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("zygote.py")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(number)
-        ]
-        for each in self._all:
-            self._idle.put(each)
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="zygote-")
+        self._numbers = itertools.count()
+        self._writing = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("zygote.py")],
+            stdin=subprocess.PIPE,
+            text=True,
+        )
 
     def close(self):
-        for each in self._all:
-            each.stdin.close()
-            each.stdout.close()
-            each.kill()
-            each.wait()
+        self._process.stdin.close()
+        self._process.wait()
         self._folder.cleanup()
 
     def monitor(self, *words, environ):
         """cpx-monitor, run to its end; ``took_s`` tells how long it was."""
-        zygote = self._idle.get()
-        try:
-            stdout, stderr = (self._path(zygote, name) for name in ("stdout", "stderr"))
-            order = self._order("monitor", words, environ, stdout, stderr, waits=True)
-            reply = self._ask(zygote, order)
-            ended = CompletedProcess(
-                words,
-                reply["code"],
-                *(Path(path).read_text(encoding="utf-8") for path in (stdout, stderr)),
-            )
-            ended.took_s = reply["took_s"]
-            return ended
-        finally:
-            self._idle.put(zygote)
+        stdout, stderr = self._path("stdout"), self._path("stderr")
+        reply = self._order("monitor", words, environ, stdout, stderr)
+        ended = CompletedProcess(
+            words, reply["code"], *(path.read_text(encoding="utf-8") for path in (stdout, stderr))
+        )
+        ended.took_s = reply["took_s"]
+        return ended
 
     @contextmanager
     def server(self, *words, environ, lines=1):
         """A simulator: the first lines that it prints."""
-        zygote = self._idle.get()
-        try:
-            pipe = self._path(zygote, "pipe")
-            with suppress(FileNotFoundError):
-                os.unlink(pipe)
-            os.mkfifo(pipe)
-            order = self._order("server", words, environ, pipe, os.devnull, waits=False)
-            pid = self._ask(zygote, order)["pid"]
-            with open(pipe, encoding="utf-8") as printed:
-                first = [printed.readline().strip() for _ in range(lines)]
-        finally:
-            self._idle.put(zygote)
+        stdout = self._pipe("stdout")
+        pid = self._order("server", words, environ, stdout, os.devnull)["pid"]
+        with stdout.open(encoding="utf-8") as printed:
+            first = [printed.readline().strip() for _ in range(lines)]
         try:
             yield first
         finally:
             os.kill(pid, signal.SIGTERM)
 
-    def _path(self, zygote, name):
-        return f"{self._folder.name}/{zygote.pid}-{name}"
+    def _path(self, name):
+        return Path(self._folder.name) / f"{next(self._numbers)}-{name}"
 
-    @staticmethod
-    def _order(script, words, environ, stdout, stderr, *, waits):
-        return {
+    def _pipe(self, name):
+        path = self._path(name)
+        os.mkfifo(path)
+        return path
+
+    def _order(self, script, words, environ, stdout, stderr):
+        reply = self._pipe("reply")
+        order = {
             "script": script,
             "words": [str(word) for word in words],
             "environ": environ,
-            "stdout": stdout,
-            "stderr": stderr,
-            "waits": waits,
+            "stdout": str(stdout),
+            "stderr": str(stderr),
+            "reply": str(reply),
         }
-
-    @staticmethod
-    def _ask(zygote, order):
-        zygote.stdin.write(json.dumps(order) + "\n")
-        zygote.stdin.flush()
-        return json.loads(zygote.stdout.readline())
+        with self._writing:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+        with reply.open(encoding="utf-8") as answer:
+            return json.load(answer)

@@ -28,6 +28,12 @@ class TestTheBudget:
         assert budget.left == 10
         assert budget.after_failure("a")
 
+    def test_of_named_waits_is_half_the_fleet_and_at_least_ten(self):
+        for instances, waits in ((1, 10), (21, 10), (22, 11), (10_000, 5000)):
+            budget = RetryBudget(instances)
+            granted = sum(budget.after_named_wait(str(number)) for number in range(instances + 20))
+            assert granted == waits
+
     def test_is_not_touched_by_what_this_machine_lacks_which_is_waited_for_four_times(self):
         budget = RetryBudget(instances=1)
 

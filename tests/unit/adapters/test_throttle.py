@@ -104,3 +104,15 @@ def test_a_rate_limit_with_a_bucket_of_a_tenth_of_a_second_is_used_to_a_good_par
     assert 16_000 / took_s > 0.5 * 2000
     assert refusals < 0.5 * 16_000
     assert too_early == 0
+
+
+def test_a_gate_that_lets_nobody_in_three_times_running_is_known_for_it():
+    throttle = Throttle(0.0)
+    seen = []
+    for second in range(4):
+        if second == 0:
+            throttle.accepted()
+        throttle.refused(second + 0.01, 0.9)
+        seen.append(throttle.lets_nobody_in)
+
+    assert seen == [False, False, False, True]

@@ -1,0 +1,279 @@
+"""Every fault of the simulator against every command: what is expected, and how it is tried.
+
+A fleet of 19 instances: two for every service but UserService, which has 10.58.1.10 alone and so is
+at risk. Four of them are hit, two of them of one service. With limits of 100 % whoever answers is
+healthy, so what is to be said follows from the kind of fault alone.
+"""
+
+import json
+import re
+import ssl
+import urllib.request
+from contextlib import contextmanager
+from enum import Enum
+from itertools import chain
+from typing import NamedTuple
+
+from cpx_monitor.simulator.faults import BODIES, CHURN, DELIVERIES, LIST_BODIES, REFUSE, TLS
+
+INSTANCES = 19
+HIT = ("10.58.1.1", "10.58.1.5", "10.58.1.15", "10.58.1.9")
+TRACKED = "PermissionsService"  # 10.58.1.1, which is hit, and 10.58.1.11
+TIMEOUT_S, DEADLINE_S = 0.6, 3
+COMMANDS = {
+    "list": ("list", "-o", "json"),
+    "averages": ("averages", "-o", "json"),
+    "at-risk": ("at-risk", "--threshold=2", "-o", "json"),
+    "track": ("track", TRACKED, "--every=0.2", "--count=2", "-o", "jsonl"),
+}
+TRANSPORTS = ("direct", "requests")
+RETRY_BUDGET = 10
+
+
+class Effect(Enum):
+    """What a fault means for those it hits, or for all where it hits the list."""
+
+    NONE = "answers count"
+    NAMELESS = "Unknown, of any service"
+    OWN = "Unknown, of its own service"
+    REJECTED = "answers count, but entries are rejected"
+    GATE = "Unknown, and nobody is asked until the time they name"
+    CHURN = "listed, then gone; not listed the next time"
+    NO_LIST = "no list"
+    ALL_SILENT = "nobody answers"
+
+
+CODES = {
+    effect: dict(zip(COMMANDS, codes.split(), strict=True))
+    for effect, codes in {
+        Effect.NONE: "0 0 2 0",
+        Effect.NAMELESS: "1 1 1 0",
+        Effect.OWN: "1 1 2 0",
+        Effect.REJECTED: "1 1 2 0",
+        Effect.GATE: "1 1 1 0/3",  # whether the service is known by then is a matter of chance
+        Effect.CHURN: "1 0 1 0",  # the second list has none of them
+        Effect.NO_LIST: "3 3 3 3",
+        Effect.ALL_SILENT: "3 3 3 3",
+    }.items()
+}
+
+HARMLESS = {
+    *("no-length", "gzip", "late-0.3s", "cpu-fraction", "json-extra", "twice", "renames"),
+    *("service-escapes", "service-formula", "service-surrogate", "tls"),
+    *("http-429-after-1s*1", "http-503-after-date*1", "http-503-after-0s*1", "http-429*1"),
+    *("http-503-after-past*1", "http-502*1", "reset*1", "truncated*1", "http-503-after-negative*1"),
+    *("http-503-after-soon*1",),
+}
+OF_OWN_SERVICE = {
+    name for name in BODIES if name.startswith(("cpu-", "memory-")) or name == "json-nan"
+} - HARMLESS
+
+STATUSES = (400, 401, 403, 404, 429, 500, 502, 503, 504)
+REFUSALS = tuple(
+    f"http-{status}-after-{form}"
+    for status in (429, 503)
+    for form in ("0s", "negative", "1s", "3600s", "date", "past", "soon")
+)
+INSTANCE_FAULTS = (
+    *DELIVERIES,
+    *BODIES,
+    *(f"http-{status}" for status in STATUSES),
+    *REFUSALS,
+    *sorted(name for name in HARMLESS if "*" in name),
+    *("late-0.3s", "late-2s", "renames"),
+)
+LIST_FAULTS = (
+    *LIST_BODIES,
+    *(f"list-{name}" for name in DELIVERIES),
+    *(f"list-http-{status}" for status in STATUSES),
+    *("list-http-503-after-1s", "list-http-503-after-3600s", "list-http-503-after-1s*1"),
+    *("list-http-429-after-date*1", "list-http-502*2", "list-reset*2", "list-late-0.3s"),
+    *("list-late-2s", REFUSE, *TLS),
+)
+LISTS_THAT_WILL_DO = {
+    *("list-duplicates", "list-no-length", "list-gzip", "list-late-0.3s", "list-twice", "tls"),
+    *("list-http-503-after-1s*1", "list-http-429-after-date*1", "list-http-502*2"),
+    *("list-reset*2",),
+}
+EVERY_FAULT = (*INSTANCE_FAULTS, CHURN, *LIST_FAULTS)
+
+
+def effect_of(fault):
+    if fault == "list-junk":
+        return Effect.REJECTED
+    if fault == REFUSE:
+        return Effect.ALL_SILENT
+    if fault == CHURN:
+        return Effect.CHURN
+    if re.fullmatch(r"http-\d+-after-(1s|3600s|date)", fault):
+        return Effect.GATE
+    if fault in LISTS_THAT_WILL_DO or fault in HARMLESS:
+        return Effect.NONE
+    if fault in LIST_FAULTS:
+        return Effect.NO_LIST
+    return Effect.OWN if fault in OF_OWN_SERVICE else Effect.NAMELESS
+
+
+def options_of(fault):
+    if fault in LIST_FAULTS:
+        return [f"--fault={fault}"]
+    return [f"--fault={fault}@{address}" for address in HIT]
+
+
+class Cell(NamedTuple):
+    """One command against one fault over one transport, and what the server counted of it."""
+
+    code: int
+    stdout: str
+    stderr: str
+    took_s: float
+    lists: int
+    attempts: dict[str, int]
+
+    @property
+    def items(self):
+        if self.stdout.startswith('{"schema"') or self.stdout.startswith("{\n"):
+            return json.loads(self.stdout)["items"]
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def coverage(self):
+        return json.loads(self.stdout)["coverage"]
+
+    @property
+    def said(self):
+        """What a person is told: the reason of a row, or the error."""
+        error = re.search(r"^error: (.*)", self.stderr, re.MULTILINE)
+        reasons = (
+            [item["reason"] for item in self.items if item.get("reason")] if self.items else []
+        )
+        told = error[1] if error else (reasons[0] if reasons else "")
+        return re.sub(r"https?://(localhost|127\.0\.0\.1)(:\d+)?", "http://…", told)
+
+
+def try_fault(fault, transport, zygote, environ):
+    """The cells of a fault on a transport, by command."""
+    cells = {}
+    if fault == REFUSE:  # after the list nobody can ask this server anything
+        for name in COMMANDS:
+            with _simulator(fault, zygote, environ) as (url, trusted):
+                ended = _run(name, transport, url, trusted, zygote, environ)
+                cells[name] = _cell(ended, {"lists": 1, "attempts": {}}, None)
+        return cells
+    before = {"lists": 0, "attempts": {}}
+    with _simulator(fault, zygote, environ) as (url, trusted):
+        for name in COMMANDS:
+            ended = _run(name, transport, url, trusted, zygote, environ)
+            after = _stats(url)
+            cells[name] = _cell(ended, after, before)
+            before = after
+    return cells
+
+
+@contextmanager
+def _simulator(fault, zygote, environ):
+    lines = 2 if fault in TLS else 1
+    words = ("0", "--behaviour=fleet", f"--instances={INSTANCES}", "--seed=7")
+    with zygote.server(*words, *options_of(fault), environ=environ, lines=lines) as printed:
+        url = printed[0].removeprefix("listening on ")
+        yield url, printed[1].removeprefix("its authority is in ") if lines == 2 else None
+
+
+def _run(name, transport, url, trusted, zygote, environ):
+    return zygote.monitor(
+        *COMMANDS[name],
+        *("--max-cpu=100", "--max-memory=100", f"--transport={transport}", f"--url={url}"),
+        *(f"--timeout={TIMEOUT_S}", f"--deadline={DEADLINE_S}"),
+        *([f"--ca-file={trusted}"] if trusted else []),
+        environ=environ,
+    )
+
+
+def _stats(url):
+    context = ssl._create_unverified_context() if url.startswith("https") else None
+    with urllib.request.urlopen(f"{url}/_stats", context=context, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _cell(ended, after, before):
+    before = before or {"lists": 0, "attempts": {}}
+    attempts = {
+        ip: times - before["attempts"].get(ip, 0)
+        for ip, times in after["attempts"].items()
+        if times > before["attempts"].get(ip, 0)
+    }
+    return Cell(
+        ended.returncode,
+        ended.stdout,
+        ended.stderr,
+        ended.took_s,
+        after["lists"] - before["lists"],
+        attempts,
+    )
+
+
+def names_its_wait(fault):
+    """Whether the fault's refusals name their wait, and so are no attempts."""
+    return re.search(r"-after-(\d+s|date|past)", fault) is not None
+
+
+HEADING = """\
+# What cpx-monitor does when things go wrong
+
+Every fault of the simulator against every command, over both transports: {cells} processes. Four of
+nineteen instances are hit, or the list of servers. `tests/integration/test_reliability.py` checks
+that no cell has a traceback, a hang, or a verdict that its fault does not allow; `make reliability`
+runs it and writes this page.
+
+The limits are a time-out of {timeout} s and a deadline of {deadline} s. UserService has a single
+instance, so `at-risk` ends with 2 where it can be certain, with 1 where instances in doubt may be
+of that service, and with 3 where nothing can be said. Sixteen processes ran at a time, which is why
+even the shortest take a while.
+
+| column | what it holds |
+|---|---|
+| effect | what the fault means for those that it hits |
+| says | the reason in the row, or the error; where they differ, `direct` / `requests` |
+| exit | exit codes of `list`, `averages`, `at-risk`, `track` |
+| tries | in one collection, most requests for one instance / for the list |
+| s | the longest of the four commands, `direct` / `requests` (`track` has two rounds) |
+
+| fault | effect | says | exit | tries | s |
+|---|---|---|---|---|---|
+"""
+
+
+def page(cells):
+    rows = [_row(fault, cells[fault]) for fault in EVERY_FAULT]
+    head = HEADING.format(
+        cells=len(EVERY_FAULT) * len(COMMANDS) * len(TRANSPORTS),
+        timeout=TIMEOUT_S,
+        deadline=DEADLINE_S,
+    )
+    return head + "".join(rows)
+
+
+def _row(fault, by_transport):
+    direct, requests = (by_transport[transport] for transport in TRANSPORTS)
+    said = [each["list"].said for each in (direct, requests)]
+    says = said[0] if said[0] == said[1] else f"{said[0]} / {said[1]}"
+    # A track of two rounds asks twice.
+    once = [cells[name] for cells in (direct, requests) for name in COMMANDS if name != "track"]
+    tries = max(chain([0], *(cell.attempts.values() for cell in once)))
+    codes = " ".join(_code(fault, name, cell) for name, cell in direct.items())
+    slowest = " / ".join(
+        f"{max(cell.took_s for cell in each.values()):.1f}" for each in (direct, requests)
+    )
+    lists = max(cell.lists for cell in once)
+    shown_tries = "-" if fault == REFUSE else f"{tries or '-'} / {lists or '-'}"
+    cells = (f"`{fault}`", effect_of(fault).value, _cell_text(says), codes, shown_tries, slowest)
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _code(fault, command, cell):
+    expected = CODES[effect_of(fault)][command]
+    return expected if str(cell.code) in expected else str(cell.code)
+
+
+def _cell_text(text):
+    return text.replace("|", "\\|").replace("<", "&lt;") or "-"
