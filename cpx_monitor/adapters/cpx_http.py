@@ -243,7 +243,8 @@ class _Collection:
         return Outcome(failure, again_after_s=backoff_s(1, _chance()) if again else None)
 
     def _on_refusal(self, ip: str, response: Response) -> Outcome:
-        wait_s = retry_after_s(response.header("retry-after"))
+        # To come again at once is no time to wait for: like a refusal that names none.
+        wait_s = retry_after_s(response.header("retry-after")) or None
         if wait_s is not None:
             # The throttle keeps everybody back for that long.
             again_after_s = 0.0 if self._budget.after_named_wait(ip) else None
