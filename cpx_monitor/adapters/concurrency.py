@@ -6,6 +6,7 @@ round by round. A round counts only requests begun after the number last changed
 decision; trouble ends it early, and so counts once, however many requests it hits.
 """
 
+import math
 from enum import Enum, auto
 from typing import Protocol
 
@@ -87,16 +88,10 @@ class AdaptiveLimit:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._keeps: bool | None = None
-        self._is_searching = True
-        self._lowest_s = float("inf")
-        self._best_rate = 0.0
-        self._best_value = 1
-        self._misses = 0
         self._round = 0
-        self._round_began_s = float("inf")
+        self._round_began_s = math.inf
         self._latencies_s: list[float] = []
-        self._set(self.FIRST_CLOSING)
+        self._begin_anew(keeps=False)
 
     @property
     def value(self) -> int:
@@ -104,11 +99,7 @@ class AdaptiveLimit:
 
     def begin_collection(self, keeps: bool) -> None:
         if keeps != self._keeps:
-            self._keeps = keeps
-            self._is_searching = True
-            self._lowest_s = float("inf")
-            self._best_rate = 0.0
-            self._set(self.FIRST_KEEPING if keeps else self.FIRST_CLOSING)
+            self._begin_anew(keeps)
             return
         self._lowest_s *= self.FADING  # so that what was once does not hold for ever
         self._best_value += 1
@@ -138,6 +129,15 @@ class AdaptiveLimit:
             # A shorter one could not tell a difference from noise.
             if round_s >= SHORTEST_ROUND_S or not self._keeps:
                 self._decide(round_s)
+
+    def _begin_anew(self, keeps: bool) -> None:
+        self._keeps = keeps
+        self._is_searching = True
+        self._lowest_s = math.inf
+        self._best_rate = 0.0
+        self._best_value = 1
+        self._misses = 0
+        self._set(self.FIRST_KEEPING if keeps else self.FIRST_CLOSING)
 
     def _decide(self, round_s: float) -> None:
         self._lowest_s = min(self._lowest_s, *self._latencies_s)
@@ -193,4 +193,4 @@ class AdaptiveLimit:
         self._round += 1
         self._samples_wanted = self._value if self._keeps else max(8, 2 * self._value)
         self._latencies_s = []
-        self._round_began_s = float("inf")
+        self._round_began_s = math.inf

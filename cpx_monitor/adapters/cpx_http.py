@@ -1,5 +1,6 @@
 """A fleet behind CPX's HTTP API: the list of servers, then every server on it."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -178,6 +179,8 @@ class CpxHttpFleet:
         late = self._too_late()
         for ip in fan_out.run(asked, ends_at_s):
             collection.leave(ip, str(late))
+        if collection.was_exhausted:
+            self._transport.close_idle()  # or what comes next finds no descriptor either
         return tuple(collection.observed[ip] for ip in asked)
 
     def _get(self, path: str, ends_at_s: float, most_bytes: int) -> Response:
@@ -210,6 +213,7 @@ class _Collection:
         self._spelling_of = listing.spelling_of
         self._ends_at_s = ends_at_s
         self._budget = RetryBudget(len(listing.spelling_of))
+        self.was_exhausted = False
 
     def ask(self, ip: str) -> Outcome:
         try:
@@ -237,6 +241,7 @@ class _Collection:
     def _on_no_answer(self, ip: str, error: TransportError) -> Outcome:
         failure, again = Failure.SLOW, False
         if isinstance(error, Exhausted):
+            self.was_exhausted = True
             failure, again = Failure.EXHAUSTED, self._budget.after_exhaustion(ip)
         elif isinstance(error, BrokenOff):
             again = self._budget.after_failure(ip)
@@ -254,9 +259,8 @@ class _Collection:
 
 
 def _chance() -> float:
-    import random  # takes a while, and hardly ever is anybody asked again
-
-    return random.random()
+    """From 0 to 1; not by the random module, which can't be imported without a descriptor."""
+    return os.urandom(1)[0] / 255
 
 
 def retry_after_s(text: str | None) -> float | None:

@@ -70,7 +70,7 @@ class DirectTransport:
         except OSError as error:
             failure = explained(error)
             if isinstance(failure, Exhausted):
-                self._close_idle()
+                self.close_idle()
             raise self._noted(failure, kept) from None
         except BrokenOff as failure:
             raise self._noted(failure, kept) from None
@@ -95,10 +95,10 @@ class DirectTransport:
         if kept is not None and not kept.has_answered and isinstance(failure, BrokenOff):
             self._keeping.broken += 1
             if not self._keeping.can_be_relied_on:
-                self._close_idle()
+                self.close_idle()
         return failure
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 

@@ -109,6 +109,9 @@ class Transport(Protocol):
                 its class says what that means for another try.
         """
 
+    def close_idle(self) -> None:
+        """Let go of the connections that nobody is using."""
+
 
 def too_large(most_bytes: int) -> NotUsable:
     return NotUsable(f"an answer of more than {most_bytes // 1024} KiB")

@@ -198,6 +198,13 @@ class RequestsTransport:
             self._keeping.answered += 1
         return outcome
 
+    def close_idle(self) -> None:
+        # The adapter's own close forgets its pools, and leaves their connections to the collector.
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118, it is no dict
+                manager.pools[key].close()
+        self._adapter.close()
+
     def _on_kept_one_broken(self) -> None:
         self._keeping.broken += 1
         if not self._keeping.can_be_relied_on:

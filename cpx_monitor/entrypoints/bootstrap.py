@@ -77,7 +77,9 @@ def _most_sockets() -> int:
     import resource
 
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_SOCKETS if allowed < 0 else max(1, min(MOST_SOCKETS, allowed - SPARE_FILES))
+    if allowed < 0:
+        return MOST_SOCKETS
+    return max(1, min(MOST_SOCKETS, max(allowed // 2, allowed - SPARE_FILES)))
 
 
 def _limit(concurrency: int | None, most: int) -> "Limit":

@@ -53,8 +53,6 @@ class KeepAliveServer(StreamServer):
                 if not received or len(head) > MOST_REQUEST_BYTES:
                     return
                 head, end, waiting = (head + received).partition(b"\r\n\r\n")
-            if self._latency_s:
-                gevent.sleep(self._latency_s)
             if not self._answer(head, connection):
                 return
 
@@ -79,6 +77,8 @@ class KeepAliveServer(StreamServer):
             if refuses:
                 self.stop_accepting()
                 self.socket.close()
+            if self._latency_s:
+                gevent.sleep(self._latency_s)
             message = answer.message(keep=keep and not refuses)
             still_there = perform(steps_of(answer, fault, message), connection, gevent.sleep)
         return still_there and keep and not refuses

@@ -67,8 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: ReferenceServer
 
     def do_GET(self) -> None:
-        time.sleep(self.server.latency_s)
         with self.server.simulation.request(self.path) as (answer, fault):
+            time.sleep(self.server.latency_s)
             if fault is None:
                 self._send(answer)
             else:

@@ -29,6 +29,21 @@ class TestAnInstancesAnswer:
     def test_may_hold_more_than_it_must(self):
         assert parse_instance(IP, answer(disk="9%")) == Instance(IP, "UserService", 61, 4)
 
+    def test_a_whole_percentage_is_a_whole_number(self):
+        seen = parse_instance(IP, answer(cpu="07%", memory="7.0%"))
+
+        assert (repr(seen.cpu_percent), repr(seen.memory_percent)) == ("7", "7.0")
+
+    def test_that_cannot_be_used_is_of_the_address_that_was_asked(self):
+        assert parse_instance(IP, b"").ip == parse_instance(IP, answer(cpu="x")).ip == IP
+
+    def test_may_have_white_space_around_it(self):
+        assert parse_instance(IP, b" " + answer() + b"\n") == parse_instance(IP, answer())
+
+    def test_a_value_is_quoted_whole_up_to_forty_characters(self):
+        assert reason_for(answer(cpu="9" * 38)) == "cpu is '" + "9" * 38 + "'"
+        assert reason_for(answer(cpu="9" * 39)) == "cpu is '" + "9" * 39 + "…"
+
     @pytest.mark.parametrize(
         ("text", "percent"),
         [("0%", 0), ("100%", 100), ("100.0%", 100), ("61.25%", 61.25), ("07%", 7), ("0.5%", 0.5)],
@@ -134,6 +149,10 @@ class TestTheListing:
 
     def test_may_be_empty(self):
         assert parse_listing(b"[]").spelling_of == {}
+
+    def test_that_is_none_is_quoted(self):
+        with pytest.raises(BadAnswer, match="a JSON list was expected, not 7"):
+            parse_listing(b"7")
 
     @pytest.mark.parametrize("body", [b"", b"{}", b'{"servers":[]}', b'"10.0.0.1"', b"null", b"<"])
     def test_that_is_no_json_list_is_refused(self, body):

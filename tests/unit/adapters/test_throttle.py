@@ -116,3 +116,64 @@ def test_a_gate_that_lets_nobody_in_three_times_running_is_known_for_it():
         seen.append(throttle.lets_nobody_in)
 
     assert seen == [False, False, False, True]
+
+
+class TestThePace:
+    """What the server allows lies between what it let through, waits included, and what it refused:
+    the pace is the geometric mean of the two.
+    """
+
+    def refused_after(self, accepted, sending_s, wait_s):
+        throttle = Throttle(128.0)
+        for _ in range(accepted):
+            throttle.accepted()
+        throttle.refused(128.0 + sending_s, wait_s)
+        return throttle, 128.0 + sending_s + wait_s
+
+    def longest_gap_s(self, throttle, now_s):
+        """Between two that go one after the other, from then on."""
+        gaps_s = []
+        for _ in range(20):
+            gaps_s.append(throttle.delay_s(now_s))
+            now_s += gaps_s[-1]
+        return max(gaps_s)
+
+    def test_is_between_the_two(self):
+        throttle, opens_s = self.refused_after(accepted=100, sending_s=1.0, wait_s=1.0)
+
+        # 100 in 2 s, and 100 in 1 s: sqrt(50 * 100) a second.
+        assert self.longest_gap_s(throttle, opens_s) == pytest.approx(1 / 70.7, rel=0.05)
+
+    def test_halves_where_nobody_was_let_in_since(self):
+        throttle, opens_s = self.refused_after(accepted=100, sending_s=1.0, wait_s=1.0)
+        throttle.refused(opens_s, 1.0)
+
+        assert self.longest_gap_s(throttle, opens_s + 1.0) == pytest.approx(2 / 70.7, rel=0.05)
+
+    def test_grows_by_a_tenth_a_second_once_the_gate_is_open(self):
+        throttle, opens_s = self.refused_after(accepted=100, sending_s=1.0, wait_s=1.0)
+
+        gap_s = self.longest_gap_s(throttle, opens_s + 10)
+        assert gap_s == pytest.approx(1 / (70.7 * 1.1**10), rel=0.05)
+
+    def test_is_not_known_where_nobody_was_ever_let_in(self):
+        throttle, opens_s = self.refused_after(accepted=0, sending_s=1.0, wait_s=1.0)
+
+        assert [throttle.delay_s(opens_s) for _ in range(5)] == [0.0] * 5
+
+    def test_the_gate_opens_on_the_very_moment(self):
+        throttle, opens_s = self.refused_after(accepted=0, sending_s=1.0, wait_s=1.0)
+
+        assert throttle.is_active
+        assert throttle.delay_s(opens_s - 0.25) == 0.25
+        assert throttle.delay_s(opens_s) == 0.0
+        throttle.refused(opens_s, 1.0)
+        assert throttle.delay_s(opens_s) == 1.0
+
+    def test_refusals_that_come_while_the_gate_is_shut_prolong_it_and_tell_nothing_else(self):
+        throttle, opens_s = self.refused_after(accepted=100, sending_s=1.0, wait_s=1.0)
+        for _ in range(5):
+            throttle.refused(opens_s - 0.5, 1.0)
+
+        assert throttle.delay_s(opens_s - 0.5) == 1.0
+        assert not throttle.lets_nobody_in

@@ -207,3 +207,23 @@ class TestAtRisk:
 )
 def test_the_95th_percentile_is_the_nearest_rank(values, p95):
     assert spread(list(values)).p95 == p95
+
+
+def test_every_report_tells_the_policy_it_was_made_with():
+    policy = HealthPolicy(70, 60)
+    seen = snapshot(instance(1))
+
+    for report in (list_instances(seen, policy), averages(seen, policy), at_risk(seen, policy, 2)):
+        assert report.basis.policy == policy
+
+
+def test_where_no_service_is_known_but_instances_are_rejected_there_is_still_no_verdict():
+    assert at_risk(snapshot(rejected=["junk"]), HealthPolicy(), 2).verdict is None
+
+
+def test_a_service_that_is_certainly_at_risk_is_not_said_to_depend_on_unknown_ones():
+    (item, _) = at_risk(
+        snapshot(instance(1, "A"), instance(2, "B"), unknown(3)), HealthPolicy(), 4
+    ).items
+
+    assert "may be of this service" not in item.reason

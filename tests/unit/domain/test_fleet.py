@@ -1,7 +1,12 @@
 import pytest
 from support import instance, snapshot, unknown
 
-from cpx_monitor.domain.fleet import Instance, canonical_address, in_address_order
+from cpx_monitor.domain.fleet import (
+    Instance,
+    address_order,
+    canonical_address,
+    in_address_order,
+)
 
 
 def test_addresses_are_in_numeric_order_ipv4_before_ipv6():
@@ -10,6 +15,19 @@ def test_addresses_are_in_numeric_order_ipv4_before_ipv6():
     in_order = [each.ip for each in in_address_order(seen)]
 
     assert in_order == ["9.0.0.1", "10.58.1.9", "10.58.1.10", "::1"]
+
+
+def test_earlier_parts_of_an_address_weigh_more_than_later_ones():
+    in_order = [
+        *("1.2.255.255", "1.255.2.2", "1.255.2.255", "1.255.255.2", "2.1.1.1", "2.1.2.1"),
+        *("2.2.1.1", "255.0.0.0", "255.255.255.255", "::", "::ffff", "ffff::"),
+    ]
+
+    backwards = in_order[::-1]
+    assert sorted(backwards, key=address_order) == in_order
+    assert len({address_order(ip) for ip in in_order}) == len(in_order)
+    assert address_order("1.2.3.4") == (4, 0x01020304)
+    assert address_order("::1") == (6, 1)
 
 
 def test_of_two_observations_of_one_address_the_first_counts():
