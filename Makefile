@@ -7,7 +7,7 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test check format reliability bench clean
+.PHONY: help demo test check format reliability soak coverage mutants bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -31,6 +31,21 @@ format: $(VENV)/.installed-tools ## put the code into shape
 reliability: $(VENV)/.installed-tests ## every fault against every command; writes docs/reliability.md
 	@CPX_WRITE_DOCS=1 $(BIN)/python -m pytest tests/integration/test_reliability.py
 
+soak: $(VENV)/.installed-tests ## a thousand rounds among faults: descriptors, memory, attempts
+	@$(BIN)/python scripts/soak.py
+
+coverage: $(VENV)/.installed-tools ## every test, and which branches they reach
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+mutants: $(VENV)/.installed-tests ## what the tests of the pure modules do not notice
+	@$(PIP) --editable '.[test,mutants]'
+	@rm -rf mutants
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
 bench: ## this project beside others; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory VENV=$(BENCH) $(BENCH)/bin/python
 	@echo "installing cpx-monitor and those it is measured against into $(BENCH) …"
@@ -38,7 +53,7 @@ bench: ## this project beside others; writes docs/benchmarks.md
 	@$(BENCH)/bin/python benchmarks/run.py
 
 clean: ## away with all that was made
-	rm -rf $(VENV) $(BENCH) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build *.egg-info .pytest_cache mutants .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -22,8 +22,9 @@ Options:
       --version                the version
 
 Faults:
-  <kind>[*<times>][@<address>|@<share>], such as reset@10.58.1.7 or
-  http-503*1@10%: the first answer of every tenth instance is a 503.
+  <kind>[*<times>|~<n>][@<address>|@<share>], such as reset@10.58.1.7;
+  http-503*1@10%, the first answer of every tenth instance is a 503;
+  list-close~5, every fifth list is not answered.
 
   connections  close reset reset-in-body never never-in-body late-<n>s drip
                truncated refuse (nobody listens any more, after the list)

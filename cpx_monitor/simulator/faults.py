@@ -22,6 +22,9 @@ Change = Callable[[Answer, int], Answer]
 Delivery = Callable[[Answer, bytes], Iterable[Step]]
 """From the answer, and the message that would carry it, to what is sent instead."""
 
+_FAULT = re.compile(
+    r"([a-z0-9.-]+)(?:\*([0-9]{1,6})|~([1-9][0-9]{0,5}))?(?:@([0-9.]+)(%?))?", re.ASCII
+)
 DRIP_S = 0.1
 LARGE_BYTES = 1_000_000
 HUGE_LIST = 250_000
@@ -31,8 +34,8 @@ TLS = ("tls", "tls-expired", "tls-self-signed", "tls-other-name")
 
 
 class Fault(NamedTuple):
-    """``address`` or ``share`` (0 to 1) say whom it hits, everybody without. ``times`` is how often
-    it hits each of them, None for always.
+    """``address`` or ``share`` (0 to 1) say whom it hits, everybody without. Each of them is hit
+    the first ``times`` times, or every ``every``-th time, or always.
     """
 
     name: str
@@ -40,8 +43,15 @@ class Fault(NamedTuple):
     address: str | None = None
     share: float | None = None
     times: int | None = None
+    every: int | None = None
     change: Change | None = None
     deliver: Delivery | None = None
+
+    def is_due(self, turn: int) -> bool:
+        """Whether it hits one that has been asked for so many times before."""
+        if self.times is not None:
+            return turn < self.times
+        return self.every is None or turn % self.every == self.every - 1
 
 
 def parse_fault(text: str) -> Fault:
@@ -49,11 +59,13 @@ def parse_fault(text: str) -> Fault:
     Raises:
         ValueError: no such fault, or not for such a target; the message says what is wrong.
     """
-    found = re.fullmatch(r"([a-z0-9.-]+)(?:\*([0-9]{1,6}))?(?:@([0-9.]+)(%?))?", text, re.ASCII)
+    found = _FAULT.fullmatch(text)
     if not found:
         raise ValueError("a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted")
-    name, times, target, percent = found.groups()
-    fault = _named(name)._replace(times=int(times) if times else None)
+    name, times, every, target, percent = found.groups()
+    fault = _named(name)._replace(
+        times=int(times) if times else None, every=int(every) if every else None
+    )
     if target is None:
         return fault
     if fault.of_list or name == REFUSE or name in TLS:

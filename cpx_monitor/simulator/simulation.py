@@ -56,7 +56,7 @@ class Simulation:
                 if hit is None or address in hit
             ]
         for fault in faults:
-            if fault.times is None or turn < fault.times:
+            if fault.is_due(turn):
                 changed = fault.change(answer, turn) if fault.change else answer
                 return changed, fault if fault.deliver else None
         return answer, None

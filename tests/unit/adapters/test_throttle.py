@@ -156,6 +156,13 @@ class TestThePace:
         gap_s = self.longest_gap_s(throttle, opens_s + 10)
         assert gap_s == pytest.approx(1 / (70.7 * 1.1**10), rel=0.05)
 
+    def test_who_was_let_in_is_counted_from_the_moment_the_gate_opens(self):
+        throttle, opens_s = self.refused_after(accepted=100, sending_s=1.0, wait_s=1.0)
+        assert throttle.accepted_since_open == 0
+        throttle.accepted()
+        assert throttle.accepted_since_open == 1
+        assert throttle.delay_s(opens_s) == 0
+
     def test_is_not_known_where_nobody_was_ever_let_in(self):
         throttle, opens_s = self.refused_after(accepted=0, sending_s=1.0, wait_s=1.0)
 

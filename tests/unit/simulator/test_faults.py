@@ -46,6 +46,13 @@ def test_of_two_faults_the_first_that_fits_counts():
     assert ask(simulation("http-500@10.58.1.1", "http-404"), "/10.58.1.2").status == 404
 
 
+def test_a_fault_may_hit_every_third_time():
+    simulated = simulation("http-500~3@10.58.1.1")
+
+    statuses = [ask(simulated, "/10.58.1.1").status for _ in range(7)]
+    assert statuses == [200, 200, 500, 200, 200, 500, 200]
+
+
 def test_an_instance_that_renames_itself_has_two_names_in_turn():
     simulated = simulation("renames")
     first, second, third = (service(simulated, 1) for _ in range(3))
