@@ -78,10 +78,16 @@ class DirectTransport:
             self._keeping.answered += 1
         if response.keeps:
             if self._keeping.can_be_relied_on:
-                self._idle.append(connection)
+                self._keep(connection)
             else:
                 connection.close()
         return response
+
+    def _keep(self, connection: Connection) -> None:
+        # The one that has been idle for longest is the first that the server closes.
+        if self._idle and not self._idle[0].is_open:
+            self._idle = [each for each in self._idle if each.is_open]
+        self._idle.append(connection)
 
     def _kept(self) -> Connection | None:
         """A connection from before that is still open, as far as anybody knows."""
