@@ -34,6 +34,9 @@ REFUSALS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 MAY_PASS = (*REFUSALS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 
 
+LONGEST_WAIT_S = 1e9
+
+
 class _MayPass(Exception):
     """The list cannot be had now; ``wait_s`` is when to ask again, where the server named it."""
 
@@ -115,7 +118,8 @@ class CpxHttpFleet:
             if self._last_listing is None or error.trouble is Trouble.REFUSED:
                 raise
             return self._last_listing, StaleList(asked_at_s - self._listed_at_s, str(error))
-        self._last_listing, self._listed_at_s = listing, asked_at_s
+        if listing.spelling_of:
+            self._last_listing, self._listed_at_s = listing, asked_at_s
         return listing, None
 
     def _listing(self, ends_at_s: float) -> Listing:
@@ -253,9 +257,11 @@ class _Collection:
         if wait_s is not None:
             # The throttle keeps everybody back for that long.
             again_after_s = 0.0 if self._budget.after_named_wait(ip) else None
-        else:
-            again_after_s = backoff_s(1, _chance()) if self._budget.after_failure(ip) else None
-        return Outcome(Failure.REFUSED, wait_s, again_after_s)
+            return Outcome(Failure.REFUSED, wait_s, again_after_s)
+        again_after_s = backoff_s(1, _chance()) if self._budget.after_failure(ip) else None
+        # 429 is about us, 503 without a time about that one instance, as far as others answer.
+        is_about_us = response.status == HTTPStatus.TOO_MANY_REQUESTS
+        return Outcome(Failure.REFUSED if is_about_us else Failure.SLOW, None, again_after_s)
 
 
 def _chance() -> float:
@@ -267,8 +273,8 @@ def retry_after_s(text: str | None) -> float | None:
     """The wait that a Retry-After header names, in seconds or as a date (RFC 9110, 10.2.3)."""
     if text is None:
         return None
-    if re.fullmatch(r"[0-9]{1,9}", text.strip(), re.ASCII):
-        return float(text)
+    if re.fullmatch(r"[0-9]+", text, re.ASCII):
+        return float(text) if len(text) < 10 else LONGEST_WAIT_S
     from email.utils import parsedate_to_datetime
 
     try:

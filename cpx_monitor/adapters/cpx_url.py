@@ -38,9 +38,11 @@ def parse_url(text: str) -> CpxUrl:
     if parts.query or parts.fragment:
         raise ValueError("a query or fragment has no place in it")
     try:
-        _ = parts.port
+        port_number = parts.port
     except ValueError:
-        raise ValueError("the port is not a number from 0 to 65535") from None
+        port_number = 0
+    if port_number == 0:
+        raise ValueError("the port is not a number from 1 to 65535")
     if not parts.hostname:
         raise ValueError("it names no host")
     host = _ascii_host(parts.hostname)

@@ -1,12 +1,12 @@
 """Requests to CPX on gevent's own loop: no threads, no patching, little between the loop and C."""
 
-import base64
+import contextlib
 import errno
 import os
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import gevent
 
@@ -28,6 +28,7 @@ from cpx_monitor.adapters.transport import (
     Response,
     TimedOut,
     TransportError,
+    authorization,
     explained,
 )
 
@@ -52,7 +53,7 @@ class DirectTransport:
         self._port = parts.port or (443 if is_tls else 80)
         self._before_path = f"GET {parts.path}".encode("ascii")
         self._after_path = _request_head(
-            parts.netloc.rpartition("@")[2], _authorization(access, parts.username, parts.password)
+            parts.netloc.rpartition("@")[2], authorization(access, parts.username, parts.password)
         )
         self._keeping = Keeping()
         self._sweep = Sweep()
@@ -145,16 +146,7 @@ class DirectTransport:
         return self._addresses
 
 
-def _authorization(access: Access, user: str | None, password: str | None) -> str | None:
-    if access.token is not None:
-        return f"Bearer {access.token}"
-    if user is None:
-        return None
-    pair = f"{unquote(user)}:{unquote(password or '')}".encode()
-    return f"Basic {base64.b64encode(pair).decode('ascii')}"
-
-
-def _request_head(host: str, authorization: str | None) -> bytes:
+def _request_head(host: str, credentials: str | None) -> bytes:
     lines = [
         " HTTP/1.1",
         f"Host: {host}",
@@ -162,16 +154,18 @@ def _request_head(host: str, authorization: str | None) -> bytes:
         "Accept-Encoding: identity",
         f"User-Agent: cpx-monitor/{__version__}",
     ]
-    if authorization is not None:
-        lines.append(f"Authorization: {authorization}")
+    if credentials is not None:
+        lines.append(f"Authorization: {credentials}")
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 def _addresses_of(host: str, port: int) -> list[Any]:
     """As getaddrinfo has them, without blocking the loop."""
-    if host == "localhost" or ":" in host or host.replace(".", "").isdecimal():
-        # Nobody on the network is asked for these, and a thread for it takes long to start.
+    # Nobody on the network is asked for these, and a thread for it takes long to start.
+    if host == "localhost":
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with contextlib.suppress(socket.gaierror):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     import gevent.socket
 
     return gevent.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -66,6 +66,7 @@ class FanOut(Generic[Task]):
         self._fault: Exception | None = None
         self._turns = itertools.count()
         self._refused: set[Task] = set()
+        self._is_somebody_let_in = False  # since the last refusal
 
     def run(self, tasks: Iterable[Task], ends_at_s: float) -> list[Task]:
         """Those that there was no time for.
@@ -178,6 +179,7 @@ class FanOut(Generic[Task]):
         if outcome.failure is None:
             self._answered_at_s = ended_s
             self._throttle.accepted()
+            self._is_somebody_let_in = True
             self._limit.end(begun_in, began_s, ended_s)
             if self._running < self._allowed and self._waiting:
                 self._spawn()
@@ -204,6 +206,10 @@ class FanOut(Generic[Task]):
     def _slow_down(
         self, wait_s: float | None, begun_in: int, began_s: float, ended_s: float
     ) -> None:
+        is_its_own_trouble = wait_s is None and self._is_somebody_let_in
+        self._is_somebody_let_in = False
+        if is_its_own_trouble:
+            return
         # So few were let in that it may be their number at once, and not their rate, that is too
         # much; a refusal that names no time means that anyway.
         if wait_s is None or self._throttle.accepted_since_open < self._limit.value:

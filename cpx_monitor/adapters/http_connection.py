@@ -41,8 +41,8 @@ class Connection:
     """
 
     __slots__ = (
+        "_body",
         "_came",
-        "_chunks",
         "_error",
         "_head",
         "_hub",
@@ -75,7 +75,7 @@ class Connection:
         self._not_yet = not_yet
         self._waiter: Any = None
         self._error: Exception | None = None
-        self._chunks: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._is_asked = self._is_in_body = self._is_whole = self.has_answered = False
         self.is_open = True
         self._watcher = self._hub.loop.io(sock.fileno(), READABLE)
@@ -187,7 +187,7 @@ class Connection:
 
     def _start_answer(self) -> None:
         self._head = b""
-        self._chunks = []
+        self._body = b""
         self._came = self._received = 0
         self._status = 0
         self._is_in_body = self._is_whole = self.has_answered = False
@@ -204,8 +204,7 @@ class Connection:
             head = rest
 
     def _response(self) -> Response:
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body = bytes(self._body)
         headers = self._headers()
         if headers.count(b"\n") > MOST_HEADERS:
             raise NotUsable(f"more than {MOST_HEADERS} headers")
@@ -229,8 +228,13 @@ class Connection:
         self._received += len(body)
         if self._received > self._most_bytes:
             self._error = too_large(self._most_bytes)
+        elif not self._body:
+            self._body = body
         else:
-            self._chunks.append(body)
+            # Not a list of pieces: a hostile server makes them as small as it likes.
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
 
     def on_message_complete(self) -> None:
         if self._is_whole:

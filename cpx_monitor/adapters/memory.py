@@ -39,22 +39,23 @@ class InMemoryFleet:
         self._current = next(self._rounds, self._current)
         stale_list = None
         if not isinstance(self._current, FleetUnavailable):
-            self._last = self._current
-            self._listed_s = self._clock.monotonic_s()
+            everyone = self._current
+            if everyone:
+                self._last, self._listed_s = everyone, self._clock.monotonic_s()
         elif self._last is None or self._current.trouble is Trouble.REFUSED:
             raise self._current
         else:
             reason = str(self._current)
-            self._last = [Unknown(seen.ip, reason) for seen in self._last]
+            everyone = self._last = [Unknown(seen.ip, reason) for seen in self._last]
             stale_list = StaleList(self._clock.monotonic_s() - self._listed_s, reason)
-        everyone = in_address_order(self._last)
-        listed = [seen.ip for seen in everyone]
+        in_order = in_address_order(everyone)
+        listed = [seen.ip for seen in in_order]
         wanted = listed if select is None else select(listed)
         return Snapshot(
             source=self._source,
             observed_at=self._clock.now(),
             took_s=0.0,
-            observations=tuple(seen for seen in everyone if seen.ip in wanted),
+            observations=tuple(seen for seen in in_order if seen.ip in wanted),
             not_asked=tuple(ip for ip in listed if ip not in wanted),
             stale_list=stale_list,
         )

@@ -1,11 +1,13 @@
 """How one request gets to CPX and back."""
 
+import base64
 import errno
 import os
 import re
 import socket
 import sys
 from typing import NamedTuple, Protocol
+from urllib.parse import unquote
 
 _OURS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
@@ -47,10 +49,19 @@ class Response(NamedTuple):
 
 
 def find_header(head: bytes, name: str) -> str | None:
-    line = re.search(
-        rb"(?im)^" + re.escape(name.encode("ascii")) + rb":[ \t]*(.*?)[ \t]*\r?$", head
-    )
-    return None if line is None else line[1].decode("latin-1")
+    # No white space in the pattern: it would be tried again from every place within.
+    line = re.search(rb"(?im)^" + re.escape(name.encode("ascii")) + rb":([^\r\n]*)", head)
+    return None if line is None else line[1].decode("latin-1").strip(" \t")
+
+
+def authorization(access: Access, user: str | None, password: str | None) -> str | None:
+    """The header's value: the token, else the name and password of the URL, else None."""
+    if access.token is not None:
+        return f"Bearer {access.token}"
+    if user is None:
+        return None
+    pair = f"{unquote(user)}:{unquote(password or '')}".encode()
+    return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
 class TransportError(Exception):

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 import requests
@@ -35,6 +36,7 @@ from cpx_monitor.adapters.transport import (
     Response,
     TimedOut,
     TransportError,
+    authorization,
     closed_unanswered,
     explained,
     too_large,
@@ -87,6 +89,15 @@ _WITH_CREDENTIALS = re.compile(r"//[^/\s]*@")
 # requests' own errors are OSErrors; an unusable URL or header is a ValueError.
 _FAILURES = (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException)
 
+# Our own URL has been looked at, so it is the proxy's that these complain of; what they quote may
+# hold its password. Without a host in it, requests ends in a TypeError.
+_BAD_PROXY = (
+    requests.exceptions.InvalidURL,
+    urllib3.exceptions.LocationValueError,
+    urllib3.exceptions.ProxySchemeUnknown,
+    TypeError,
+)
+
 
 _this_thread = _ThreadState()
 
@@ -137,14 +148,14 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-class _BearerToken(AuthBase):
-    """Given as requests' own kind of credentials, because a header would lose to netrc."""
+class _Credentials(AuthBase):
+    """A header as requests' own kind of credentials, because a plain one would lose to netrc."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, header: str) -> None:
+        self._header = header
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = self._header
         return request
 
 
@@ -158,13 +169,15 @@ class RequestsTransport:
         self._threads = ThreadPool(concurrency)
         self._adapter = _Adapter(pool_maxsize=concurrency)
         session = requests.Session()
+        parts = urlsplit(address)
+        credentials = authorization(access, parts.username, parts.password)
         headers = {"Accept": "application/json", "User-Agent": f"cpx-monitor/{__version__}"}
         self._template = session.prepare_request(
             requests.Request(
                 "GET",
                 f"{address}/",
                 headers={**headers, "Accept-Encoding": None},
-                auth=None if access.token is None else _BearerToken(access.token),
+                auth=None if credentials is None else _Credentials(credentials),
             )
         )
         verify = access.checks_certificate and (access.ca_file or True)
@@ -190,7 +203,11 @@ class RequestsTransport:
         finally:
             exchange.abort()
         if isinstance(outcome, Exception):
-            failure = _explained(outcome) if isinstance(outcome, _FAILURES) else outcome
+            failure = outcome
+            if isinstance(outcome, _BAD_PROXY):
+                failure = TransportError("the proxy's address cannot be used")
+            elif isinstance(outcome, _FAILURES):
+                failure = _explained(outcome)
             if exchange.is_kept and isinstance(failure, BrokenOff):
                 self._on_kept_one_broken()
             raise failure from None

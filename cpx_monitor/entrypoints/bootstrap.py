@@ -38,7 +38,9 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
         transport = _transport(reading, reading.url, through_requests)
         limit = _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets())
     notice_while_waiting()
-    gc.enable()  # see launch
+    # See launch. What is there by now stays, so it is not looked through again and again.
+    gc.freeze()
+    gc.enable()
     if not reading.access.checks_certificate and reading.url.address.startswith("https:"):
         console.warn("--insecure: nobody checks that this is the server that it says it is")
     # A fault in a greenlet is raised again where it is waited for, and told there.

@@ -41,6 +41,11 @@ def read_words(usage: str, command: str, argv: Sequence[str]) -> Mapping[str, An
         raise UsageError(f"these words do not fit {command}", _usage_hint(usage)) from None
 
 
+def without_credentials(word: str) -> str:
+    """A URL in the wrong place is shown without the name and password in it."""
+    return re.sub(r"//\S*@", "//", word)
+
+
 def asks_for_help(argv: Sequence[str]) -> bool:
     words = argv[: argv.index("--")] if "--" in argv else argv
     return "-h" in words or "--help" in words
@@ -66,7 +71,7 @@ def _check(usage: str, command: str, argv: Sequence[str]) -> None:
         raise UsageError(f"{command} wants {expected[len(positionals)]}", _usage_hint(usage))
     if len(positionals) > len(expected):
         extra = positionals[len(expected)]
-        raise UsageError(f"unexpected argument '{extra}'", _usage_hint(usage))
+        raise UsageError(f"unexpected argument '{without_credentials(extra)}'", _usage_hint(usage))
 
 
 class _KnownOption(NamedTuple):

@@ -1,5 +1,7 @@
 """What to do about it: the second line of an error."""
 
+import errno
+
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import counted
 from cpx_monitor.app.tracking import NoSuchService
@@ -37,6 +39,8 @@ def told(error: Exception) -> tuple[str, str] | None:
             return str(error), for_trouble(error.trouble)
         case NoSuchService():
             return _no_such_service(error)
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return "too many open files on this machine", "`ulimit -n` tells how many are allowed"
     return None
 
 

@@ -24,6 +24,11 @@ def run_as_process(run: Run) -> int:
 def run_guarded(run: Run, argv: Sequence[str], console: Console) -> int:
     """The run's exit code; whatever goes wrong is told in two lines, without a traceback."""
     try:
+        if sys.flags.optimize > 1:
+            raise UsageError(
+                "Python was told to leave out docstrings, by which the options are read",
+                "run it without -OO and PYTHONOPTIMIZE=2",
+            )
         return run(argv, console)
     except OutputClosed:
         return exit_codes.DONE

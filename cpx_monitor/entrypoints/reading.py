@@ -1,5 +1,6 @@
 """What every command that reads a fleet can be told."""
 
+import os
 import re
 from typing import NamedTuple
 
@@ -50,6 +51,9 @@ def _token_in_file(path: str) -> str:
 
 
 def _ca_file(path: str) -> str:
+    # It is read more than once, which a pipe does not survive.
+    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+        raise ValueError("it is not a regular file")
     try:
         open(path, "rb").close()
     except OSError as error:

@@ -45,7 +45,8 @@ Faults:
   over time    renames (another name every other time), churn (in every other
                list; every second of them gone when it is asked)
   TLS          tls (no fault) tls-expired tls-self-signed tls-other-name;
-               the second line on stdout names the file to trust
+               the second line on stdout names the file to trust; needs trustme
+               (python -m pip install 'cpx-monitor[simulator]')
 
 Examples:
   cpx-server 8080
@@ -176,6 +177,9 @@ def _listening(
         arguments.value(SEED),
     )
     fleet = SimulatedFleet(arguments.value(INSTANCES), seed)
+    for fault in faults:
+        if fault.address is not None and fault.address not in fleet.addresses:
+            raise UsageError(f"--fault={fault.name}@{fault.address}: no such instance")
     simulation = Simulation(fleet, faults, seed)
     try:
         if arguments.value(BEHAVIOUR) == "fleet":

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from cpx_monitor.entrypoints.arguments import Arguments
-from cpx_monitor.entrypoints.command_line import UsageError, nearest
+from cpx_monitor.entrypoints.command_line import UsageError, nearest, without_credentials
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 
@@ -57,7 +57,8 @@ def command(name: str) -> Command:
         raise UsageError(f"'{name}' stands where a command is wanted", "options follow the command")
     if name not in COMMANDS:
         raise UsageError(
-            f"unknown command '{name}'", nearest(name, COMMANDS) or "see `cpx-monitor --help`"
+            f"unknown command '{without_credentials(name)}'",
+            nearest(name, COMMANDS) or "see `cpx-monitor --help`",
         )
     module = f"cpx_monitor.entrypoints.commands.{name.replace('-', '_')}"
     with held():

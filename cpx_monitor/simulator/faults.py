@@ -63,6 +63,8 @@ def parse_fault(text: str) -> Fault:
     if not found:
         raise ValueError("a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted")
     name, times, every, target, percent = found.groups()
+    if (times or every) and name in (REFUSE, CHURN, *TLS):
+        raise ValueError(f"{name} is for good")
     fault = _named(name)._replace(
         times=int(times) if times else None, every=int(every) if every else None
     )
@@ -99,7 +101,7 @@ def _named(name: str) -> Fault:
         return Fault(name, change=_with_body(BODIES[kind]))
     if kind == "renames" and not of_list:
         return Fault(name, change=_renamed)
-    if late := re.fullmatch(r"late-([0-9]+(?:\.[0-9]+)?)s", kind):
+    if late := re.fullmatch(r"late-([0-9]{1,5}(?:\.[0-9]{1,6})?)s", kind):
         return Fault(name, of_list, deliver=_late(float(late[1])))
     if status := re.fullmatch(r"http-([1-9][0-9][0-9])(?:-after-(.+))?", kind):
         return Fault(name, of_list, change=_refusal(int(status[1]), status[2]))

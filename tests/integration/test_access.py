@@ -1,5 +1,7 @@
 """Who we say we are, and to whom."""
 
+import os
+
 import pytest
 from scripted_server import answer, fleet_script, instance_answer
 
@@ -41,6 +43,16 @@ class TestTheToken:
         assert ended.returncode == 0
         assert self.sent(guarded) == {"Bearer s3cret"}
 
+    def test_is_not_needed_where_the_url_holds_a_name_and_a_password_which_win_over_netrc_too(
+        self, guarded, monitor, tmp_path
+    ):
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login ann password other\n")
+        url = guarded.url.replace("//", "//b%C3%B6b:third@")
+
+        assert monitor("list", url=url, NETRC=str(netrc)).returncode == 0
+        assert self.sent(guarded) == {"Basic YsO2Yjp0aGlyZA=="}
+
     def test_goes_nowhere_that_the_server_points_at(self, serve, monitor):
         elsewhere = serve({"/servers": answer(200, []), "/10.58.1.2": instance_answer()})
         script = fleet_script(
@@ -55,3 +67,46 @@ class TestTheToken:
         assert "answered 301, go to http://127.0.0.1:" in ended.stdout
         assert (ended.returncode, astray.returncode) == (1, 3)
         assert elsewhere.heads == []
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://u:SEC/RET@127.0.0.1:1", "http://u:SECRET@", "http://u:SEC#RET@127.0.0.1:1"]
+)
+def test_a_proxy_s_password_is_not_shown_where_its_address_is_no_good(monitor, proxy):
+    ended = monitor("list", url="http://127.0.0.1:2", http_proxy=proxy, no_proxy="")
+
+    assert ended.returncode == 3
+    assert "SEC" not in ended.stderr
+    assert ended.stderr.startswith("error: cannot reach CPX at http://127.0.0.1:2: ")
+
+
+@pytest.mark.parametrize("words", [["list", "http://u:SECRET@h"], ["http://u:SECRET@h"]])
+def test_a_url_in_the_wrong_place_is_shown_without_its_password(monitor, words):
+    ended = monitor(*words)
+
+    assert ended.returncode == 3
+    assert "//h" in ended.stderr
+    assert "SECRET" not in ended.stderr
+
+
+def test_authorities_that_come_through_a_pipe_are_refused(monitor, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    ended = monitor("list", f"--ca-file={tmp_path}/pipe", url="https://localhost:1")
+
+    assert ended.returncode == 3
+    assert ended.stderr == f"error: --ca-file={tmp_path}/pipe: it is not a regular file\n"
+
+
+def test_a_file_without_a_certificate_is_no_authority(monitor, tmp_path):
+    (tmp_path / "empty").touch()
+
+    ended = monitor("list", f"--ca-file={tmp_path}/empty", url="https://localhost:1")
+
+    assert ended.stderr == f"error: --ca-file={tmp_path}/empty: it holds no certificate\n"
+
+
+def test_that_nobody_checks_the_certificate_is_told(monitor):
+    ended = monitor("list", "--insecure", url="https://localhost:1")
+
+    assert ended.stderr.startswith("warning: --insecure: nobody checks")

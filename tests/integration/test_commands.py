@@ -238,6 +238,19 @@ class TestAnInstanceThatFails:
         assert server.asked.total() == 1 + 101 + 20
 
     @pytest.mark.parametrize("status", [429, 503])
+    def test_of_which_a_third_refuse_without_a_time_costs_the_others_nothing(
+        self, serve, monitor, status
+    ):
+        fleet = {f"_{n}": instance_answer() if n % 3 else answer(status, {}) for n in range(1, 151)}
+        server = serve(fleet_script(**fleet), keeps=True)
+
+        ended = monitor("list", "--deadline=8", url=server.url)
+
+        assert ended.stdout.count("Healthy") == 100
+        assert ended.stdout.count(f"answered {status}\n") == 50
+        assert server.asked.total() == 1 + 150 + 30
+
+    @pytest.mark.parametrize("status", [429, 503])
     def test_that_names_a_time_to_come_again_is_asked_then(self, serve, monitor, status):
         refused = answer(status, {}, "Retry-After: 1")
         later = in_turn(refused, refused, instance_answer())
@@ -249,16 +262,24 @@ class TestAnInstanceThatFails:
         assert server.asked["/10.58.1.2"] == 3
 
     @pytest.mark.parametrize("wait", ["0", "Sat, 01 Jan 2000 00:00:00 GMT"])
-    def test_that_wants_to_be_asked_again_at_once_is_not_asked_for_ever(self, serve, monitor, wait):
+    def test_that_wants_to_be_asked_again_at_once_is_asked_once_more(self, serve, monitor, wait):
         refused = answer(503, {}, f"Retry-After: {wait}")
         server = serve(fleet_script(_1=instance_answer(), _2=refused))
 
         ended = monitor("list", url=server.url)
 
         assert ended.returncode == 1
-        assert server.asked["/10.58.1.2"] <= 5
+        assert server.asked["/10.58.1.2"] == 2
 
-    @pytest.mark.parametrize("wait", ["soon", "-1", "Mon, 99999999999 Jan 2027 00:00:00 GMT"])
+    def test_that_names_a_time_in_a_thousand_years_is_not_asked_again(self, serve, monitor):
+        refused = answer(503, {}, "Retry-After: 31556952000")
+        server = serve(fleet_script(_1=instance_answer(), _2=refused))
+
+        monitor("list", url=server.url)
+
+        assert server.asked["/10.58.1.2"] == 1
+
+    @pytest.mark.parametrize("wait", ["soon", "-1", "Mon, 99999999999 Jan 2027 00:00:00 GMT", "0"])
     def test_that_names_no_time_that_makes_sense_is_asked_once_more(self, serve, monitor, wait):
         twice = in_turn(answer(429, {}, f"Retry-After: {wait}"), instance_answer())
         server = serve(fleet_script(_1=instance_answer(), _2=twice))

@@ -121,6 +121,14 @@ class TestASnapshot:
         assert str(caught.value)
         assert fleet.snapshot().observations == (healthy(1),)
 
+    def test_of_a_stale_list_is_of_the_last_one_that_was_not_empty(self, make):
+        fleet = make.fleet([healthy(1)], [], None)
+
+        *_, last = (fleet.snapshot() for _ in range(3))
+
+        assert [seen.ip for seen in last.observations] == ["10.58.1.1"]
+        assert last.stale_list
+
     def test_is_of_the_last_list_where_there_is_no_new_one_and_says_so(self, make):
         fleet = make.fleet([healthy(1), healthy(2)], None, [healthy(3)])
 

@@ -262,6 +262,8 @@ class TestItsFaults:
             ("nonsense", "there is no such fault; `cpx-server --help` names them"),
             ("list-reset@10%", "list-reset is not for single addresses"),
             ("reset@10.58.1", "10.58.1 is neither an address nor a share such as 10%"),
+            ("reset@10.99.1.1", "no such instance"),
+            ("churn*2", "churn is for good"),
             ("reset@101%", "101% is no share"),
             ("Re set", "a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted"),
         ],

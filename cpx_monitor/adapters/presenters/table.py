@@ -97,7 +97,10 @@ def track_round(shown: TrackRound, color: bool) -> str:
 
 
 def percent(value: float | None) -> str:
-    return MISSING if value is None else f"{value}%"
+    if value is None:
+        return MISSING
+    text = str(value)
+    return f"{text}%" if "e" not in text else f"{value:.15f}".rstrip("0") + "%"
 
 
 def mean(value: float | None) -> str:
