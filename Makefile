@@ -53,7 +53,7 @@ bench: ## this project beside others; writes docs/benchmarks.md
 	@$(BENCH)/bin/python benchmarks/run.py
 
 clean: ## away with all that was made
-	rm -rf $(VENV) $(BENCH) build *.egg-info .pytest_cache mutants .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build *.egg-info .pytest_cache .hypothesis .coverage* mutants .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -43,11 +43,12 @@ instances with these faults (`~7` is every seventh time, `@5%` a twentieth of th
 Descriptors and memory are read after a tenth of the rounds, after four tenths, and at the end. The
 heap finds its size within the first few hundred rounds; after that it must not grow by more than
 {MOST_GROWTH_KIB} KiB in a thousand rounds. Rounds are left out where one before them took longer
-than {EVERY_S} s. Tries are the most requests for one instance, divided by the rounds.
+than {EVERY_S} s; the longest gap is from one round's start to the next one's. Tries are the most
+requests for one instance, divided by the rounds.
 
 """
 HEADER = """\
-| transport | rounds | with an old list | left out | descriptors | KiB resident | longest | tries |
+| transport | rounds | old list | left out | descriptors | KiB resident | longest gap s | tries |
 |---|---|---|---|---|---|---|---|"""
 
 
@@ -168,7 +169,7 @@ def track(transport: str, url: str, rounds: int) -> Soaked:
         rounds=len(began),
         readings=tuple(readings),
         longest_s=max(gaps),
-        left_out=sum("left out" in line and "came due" in line for line in warnings),
+        left_out=sum(int(line.split()[1]) for line in warnings if "came due" in line),
         old_lists=sum("old: " in line for line in warnings),
         attempts=stats["most_attempts"] / rounds,
     )

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from http import HTTPStatus
 
 from cpx_monitor.adapters.concurrency import Failure, Limit
@@ -109,13 +110,13 @@ class CpxHttpFleet:
 
     def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:
         """A server that can't list its instances may still answer for them, so the last list stays;
-        one that refuses us is left alone.
+        one that refuses us, or has named a time to come again, is left alone.
         """
         asked_at_s = self._clock.monotonic_s()
         try:
             listing = self._listing(ends_at_s)
         except FleetUnavailable as error:
-            if self._last_listing is None or error.trouble is Trouble.REFUSED:
+            if self._last_listing is None or error.trouble in (Trouble.REFUSED, Trouble.BUSY):
                 raise
             return self._last_listing, StaleList(asked_at_s - self._listed_at_s, str(error))
         if listing.spelling_of:
@@ -143,8 +144,9 @@ class CpxHttpFleet:
         except NotUsable as error:
             raise self._no_list(error) from None
         except (BrokenOff, Exhausted) as error:
-            unwell = f"cannot reach CPX at {where}: {error}"
-            raise _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), None) from None
+            trouble = Trouble.UNWELL if isinstance(error, BrokenOff) else Trouble.EXHAUSTED
+            unavailable = FleetUnavailable(f"cannot reach CPX at {where}: {error}", trouble)
+            raise _MayPass(unavailable, None) from None
         except TransportError as error:
             raise FleetUnavailable(
                 f"cannot reach CPX at {where}: {error}",
@@ -158,10 +160,11 @@ class CpxHttpFleet:
             unwell = f"CPX at {where} is not well: it answered {response.status}"
             if response.status not in MAY_PASS:
                 raise FleetUnavailable(unwell, Trouble.UNWELL)
-            wait_s = retry_after_s(response.header("retry-after"))
-            if wait_s:
-                unwell += f" and wants to be asked again in {wait_s:.0f} s"
-            raise _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), wait_s)
+            wait_s = retry_after_s(response.header("retry-after")) or None
+            if wait_s is None:
+                raise _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), None)
+            unwell += f" and wants to be asked again in {wait_s:.0f} s"
+            raise _MayPass(FleetUnavailable(unwell, Trouble.BUSY), wait_s)
         self._limit.begin_collection(response.keeps)
         try:
             if response.status != HTTPStatus.OK:
@@ -278,7 +281,10 @@ def retry_after_s(text: str | None) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)  # as all dates of HTTP are
+        return max(0.0, moment.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
 

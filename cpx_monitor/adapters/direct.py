@@ -75,8 +75,7 @@ class DirectTransport:
             raise self._noted(failure, kept) from None
         except BrokenOff as failure:
             raise self._noted(failure, kept) from None
-        if kept is not None:
-            self._keeping.answered += 1
+        self._keeping.answered += 1
         if response.keeps:
             if self._keeping.can_be_relied_on:
                 self._keep(connection)

@@ -1,8 +1,9 @@
 """Whom to ask once more, and when; no clock here.
 
 Another try is for what may pass: a connection that broke, a gateway or server that is busy. It
-must not make a sick server sicker, so each instance gets two at the most, and a fleet that fails
-as a whole is given up on: retries in all are bounded by its size.
+must not make a sick server sicker, so each instance gets two tries at the most, those apart after
+which it named a time to come again, and a fleet that fails as a whole is given up on: retries in
+all are bounded by its size.
 """
 
 from collections import Counter

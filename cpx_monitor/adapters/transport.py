@@ -95,8 +95,8 @@ class TlsFailed(TransportError):
 class Keeping:
     """Whether connections that a server says it keeps can be used again.
 
-    It may close one just as it is used, and then that request is lost. One that does so with every
-    tenth request or more is taken at its deeds.
+    It may close one just as it is used, and then that request is lost. While that happens to more
+    than every tenth request, ``answered`` or ``broken``, none is kept.
     """
 
     def __init__(self) -> None:
@@ -142,7 +142,9 @@ def explained(error: OSError, before: str = "") -> TransportError:
         why = getattr(error, "verify_message", None) or getattr(error, "reason", None)
         return TlsFailed(f"{before}TLS failed: {why or error}")
     if isinstance(error, socket.gaierror):
-        return NoSuchHost(f"{before}no such host")
+        for_now = error.errno == socket.EAI_AGAIN
+        said = "the host's name cannot be looked up now" if for_now else "no such host"
+        return NoSuchHost(f"{before}{said}")
     said = os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__
     if error.errno in _OURS:
         return Exhausted(f"{before}{said} on this machine")

@@ -211,8 +211,7 @@ class RequestsTransport:
             if exchange.is_kept and isinstance(failure, BrokenOff):
                 self._on_kept_one_broken()
             raise failure from None
-        if exchange.is_kept:
-            self._keeping.answered += 1
+        self._keeping.answered += 1
         return outcome
 
     def close_idle(self) -> None:

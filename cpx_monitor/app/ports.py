@@ -16,6 +16,8 @@ class Trouble(Enum):
     TLS_FAILED = auto()
     REFUSED = auto()
     UNWELL = auto()
+    BUSY = auto()
+    EXHAUSTED = auto()
     NOT_CPX = auto()
     LISTS_NOTHING = auto()
     NOTHING_ANSWERED = auto()

@@ -7,6 +7,8 @@ from cpx_monitor.app.reports import counted
 from cpx_monitor.app.tracking import NoSuchService
 from cpx_monitor.entrypoints.command_line import nearest
 
+_ULIMIT = "`ulimit -n` tells how many files may be open"
+
 _HINTS = {
     Trouble.UNREACHABLE: (
         "start a simulator with `cpx-server 8080`, or point --url or CPX_URL at yours"
@@ -20,6 +22,8 @@ _HINTS = {
         " a name and password from --url"
     ),
     Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
+    Trouble.BUSY: "it has named the time to ask again itself",
+    Trouble.EXHAUSTED: _ULIMIT,
     Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API?",
     Trouble.LISTS_NOTHING: "is --url or CPX_URL the right CPX API?",
     Trouble.NOTHING_ANSWERED: (
@@ -40,7 +44,7 @@ def told(error: Exception) -> tuple[str, str] | None:
         case NoSuchService():
             return _no_such_service(error)
         case OSError(errno=errno.EMFILE | errno.ENFILE):
-            return "too many open files on this machine", "`ulimit -n` tells how many are allowed"
+            return "too many open files on this machine", _ULIMIT
     return None
 
 

@@ -178,7 +178,10 @@ DELIVERIES: Mapping[str, Delivery] = {
         _framed(answer, *(f"X-Flood-{number}: {number}" for number in range(1000))),
         Ending.CLOSE,
     ],
-    "header-long": lambda answer, message: [_framed(answer, f"X-Long: {'x' * 200_000}")],
+    "header-long": lambda answer, message: [
+        _framed(answer, f"X-Long: {'x' * 200_000}"),
+        Ending.CLOSE,
+    ],
     "garbage": lambda answer, message: [b"SSH-2.0-OpenSSH_9.2\r\n\x00\xff\x1b[31m", Ending.CLOSE],
     "gzip": lambda answer, message: _compressed(answer, gzip.compress(answer.body)),
     "gzip-bomb": lambda answer, message: _compressed(answer, _bomb()),

@@ -44,6 +44,7 @@ class ReferenceServer(HTTPServer):
     def serve_forever(self, poll_interval: float = 0.5) -> None:
         if not self.simulation.refuses_after_list:
             super().serve_forever(poll_interval)
+            return
         while not self.has_listed:
             self.handle_request()
         self.server_close()

@@ -19,7 +19,7 @@ class Simulation:
         self._of_list = [fault for fault in faults if fault.of_list]
         self._of_instances = [fault for fault in faults if not fault.of_list]
         self._hit = [_addresses_hit(fault, fleet, seed) for fault in self._of_instances]
-        self._churning = self._hit_by(CHURN)
+        self._churning = self._churning_addresses()
         self.refuses_after_list = any(fault.name == REFUSE for fault in faults)
         self._asked: Counter[str] = Counter()
         self._under_way = 0
@@ -56,7 +56,7 @@ class Simulation:
                 if hit is None or address in hit
             ]
         for fault in faults:
-            if fault.is_due(turn):
+            if (fault.change or fault.deliver) and fault.is_due(turn):
                 changed = fault.change(answer, turn) if fault.change else answer
                 return changed, fault if fault.deliver else None
         return answer, None
@@ -68,13 +68,13 @@ class Simulation:
             return body
         return json.dumps([ip for ip in json.loads(body) if ip not in self._churning]).encode()
 
-    def _hit_by(self, name: str) -> frozenset[str]:
+    def _churning_addresses(self) -> frozenset[str]:
         everybody = frozenset(self._fleet.addresses)
         return frozenset().union(
             *(
                 everybody if hit is None else hit
                 for fault, hit in zip(self._of_instances, self._hit, strict=True)
-                if fault.name == name
+                if fault.name == CHURN
             )
         )
 

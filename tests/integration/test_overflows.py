@@ -17,7 +17,7 @@ def may_make_a_network():
 @pytest.mark.skipif(not may_make_a_network(), reason="not run: `unshare --net` is not permitted")
 def test_listing_the_fleet_never_overflows_the_reference_server_s_queue(environ):
     ended = subprocess.run(
-        ["unshare", "--net", sys.executable, SCRIPT, BIN, "2"],
+        ["unshare", "--net", sys.executable, SCRIPT, BIN, "1"],
         env=environ,
         capture_output=True,
         text=True,
@@ -25,5 +25,5 @@ def test_listing_the_fleet_never_overflows_the_reference_server_s_queue(environ)
 
     assert ended.returncode == 0, ended.stderr
     rows = [line.split("|") for line in ended.stdout.splitlines()[2:]]
-    assert [row[2].strip() for row in rows] == ["2"] * 4
+    assert [row[2].strip() for row in rows] == ["1"] * 4
     assert [row[3].strip() for row in rows] == ["0"] * 4

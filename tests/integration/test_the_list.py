@@ -3,17 +3,19 @@
 import pytest
 from scripted_server import answer, fleet_script, in_turn, instance_answer, raw
 
+LONG_AGO = "Sun Nov  6 08:49:37 1994"  # the form that HTTP once had for dates
+
 
 class TestTheList:
     @pytest.mark.parametrize(
         "broken",
         [
             *(answer(status, {}) for status in (502, 503, 504)),
-            answer(429, {}, "Retry-After: 0"),
+            *(answer(429, {}, f"Retry-After: {at_once}") for at_once in ("0", LONG_AGO)),
             raw(b""),
             raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[]"),
         ],
-        ids=["502", "503", "504", "429", "closed", "cut off"],
+        ids=["502", "503", "504", "429 at once", "429 long ago", "closed", "cut off"],
     )
     def test_that_fails_in_a_way_that_may_pass_is_asked_for_three_times(
         self, serve, monitor, broken

@@ -42,7 +42,7 @@ class TestPiped:
     def test_stopped_after_three_rounds_it_printed_just_those_and_ends_with_0(
         self, simulator, track, number
     ):
-        tracking = track(simulator("--seed=7"), "MLService", "--every=1")
+        tracking = track(simulator("--seed=7"), "MLService", "--every=0.5")
         lines = [tracking.stdout.readline() for _ in range(2 + 3 * 15)]
         tracking.send_signal(number)
         rest, errors = tracking.communicate(timeout=ENOUGH_S)
@@ -112,6 +112,20 @@ class TestPiped:
         assert [json.loads(line)["status"] for line in out.splitlines()] == ["Healthy"] * 3
         assert re.search(r"warning: round 3: the list of servers is 0\.[2-9]\d* s old: CPX at", err)
         assert ended.returncode == 0
+
+    def test_a_server_that_names_a_time_is_left_alone_in_that_round(self, serve, track):
+        busy = answer(503, {}, "Retry-After: 3600")
+        lists = in_turn(answer(200, ["10.58.1.1"]), busy)
+        server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+
+        ended = track(server.url, "AuthService", "--every=0.1", "--count=3", "-o", "jsonl")
+        out, err = ended.communicate(timeout=ENOUGH_S)
+
+        assert [json.loads(line)["status"] for line in out.splitlines()] == [
+            *("Healthy", "Unknown", "Unknown")
+        ]
+        assert "round 3 failed: CPX at" in err
+        assert server.asked == {"/servers": 3, "/10.58.1.1": 1}
 
     def test_a_round_that_fails_is_shown_and_the_next_goes_on(self, serve, track):
         lists = in_turn(answer(200, ["10.58.1.1"]), answer(401, {}), answer(200, ["10.58.1.1"]))

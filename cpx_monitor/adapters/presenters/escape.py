@@ -5,9 +5,9 @@
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
-# By what a cell has to begin for a spreadsheet to take it for a formula; the last four are the
-# wide forms that some take for the others.
-_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# By what a cell has to begin for a spreadsheet to take it for a formula, in the wide forms as well;
+# tab and carriage return would be two more, but they are shown escaped.
+_FORMULA_BEGINNINGS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def harmless_cell(text: str) -> str:

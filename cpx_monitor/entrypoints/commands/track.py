@@ -74,7 +74,6 @@ def _track(
     fleet, clock = fleet_and_clock(reading, console)
     before = None
     for shown in islice(track(fleet, clock, service, reading.policy, every_s), count):
-        is_table = output == "table"
         match output:
             case "table":
                 console.write(table.track_round(shown, color))
@@ -84,8 +83,8 @@ def _track(
                 console.write(machine.track_jsonl(shown))
         for warning in table.round_warnings(shown, before):
             console.warn(warning)
-        if is_table and console.stdout.isatty():
+        if output == "table" and console.stdout.isatty():
             console.tell(table.round_footer(shown))
         before = shown
-        # Between rounds there is time for it; left to itself, garbage piles up for hundreds of them.
+        # There is time for it now; left to itself, garbage piles up for hundreds of rounds.
         gc.collect()

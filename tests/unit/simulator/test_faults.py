@@ -41,6 +41,11 @@ def test_a_seed_chooses_the_same_instances_again():
     assert len(hit[0]) == 5
 
 
+@pytest.mark.parametrize("name", ["tls", "refuse", "churn@10.58.1.2"])
+def test_one_that_changes_no_answer_leaves_the_others_to_those_after_it(name):
+    assert ask(simulation(name, "http-500"), "/10.58.1.2").status == 500
+
+
 def test_of_two_faults_the_first_that_fits_counts():
     assert ask(simulation("http-500@10.58.1.1", "http-404"), "/10.58.1.1").status == 500
     assert ask(simulation("http-500@10.58.1.1", "http-404"), "/10.58.1.2").status == 404
