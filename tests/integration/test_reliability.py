@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from reliability import (
     CODES,
-    DEADLINE_S,
     EVERY_FAULT,
     HIT,
     INSTANCES,
@@ -16,6 +15,7 @@ from reliability import (
     TRACKED,
     TRANSPORTS,
     Effect,
+    deadline_s,
     effect_of,
     names_its_wait,
     page,
@@ -129,7 +129,7 @@ class TestUnder:
 
     def test_all_ends_in_time_without_a_traceback_or_anything_raw(self, cells, fault, transport):
         for name, cell in cells[fault][transport].items():
-            assert cell.took_s < rounds(name) * DEADLINE_S + 1, name
+            assert cell.took_s < rounds(name) * deadline_s(fault) + 1, name
             assert "Traceback" not in cell.stderr
             assert "fault in this program" not in cell.stderr
             assert re.search(r"[^\n\x20-\x7e…]", cell.stdout + cell.stderr) is None, name
