@@ -42,23 +42,23 @@ def _token(text: str) -> str:
 
 
 def _token_in_file(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MOST_TOKEN_BYTES)
-    except OSError as error:
-        raise ValueError(f"it cannot be read: {(error.strerror or '').lower()}") from None
-    return _token(content.decode("latin-1"))
+    return _token(_beginning_of(path, MOST_TOKEN_BYTES).decode("latin-1"))
 
 
 def _ca_file(path: str) -> str:
     # It is read more than once, which a pipe does not survive.
     if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
         raise ValueError("it is not a regular file")
+    _beginning_of(path, 1)
+    return path
+
+
+def _beginning_of(path: str, most_bytes: int) -> bytes:
     try:
-        open(path, "rb").close()
+        with open(path, "rb") as file:
+            return file.read(most_bytes)
     except OSError as error:
         raise ValueError(f"it cannot be read: {(error.strerror or '').lower()}") from None
-    return path
 
 
 URL = Option("--url", parse_url, "http://localhost:8080", "CPX_URL", secret=True)

@@ -101,3 +101,7 @@ def closed_port_url(serve):
     """A URL at which nobody listens (any more)."""
     with ScriptedServer({}) as server:
         return server.url
+
+
+def may_make_a_network():
+    return subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0

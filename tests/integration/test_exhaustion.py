@@ -7,7 +7,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import BIN
+from conftest import BIN, may_make_a_network
 
 ENOUGH_S = 60
 INSTANCES = 200
@@ -38,12 +38,10 @@ def test_without_descriptors_for_all_each_is_asked_once_and_answers(
     assert stats["most_at_once"] < 40
 
 
-def may_make_a_network():
-    tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
-    return tried.returncode == 0 and shutil.which("ip") is not None
-
-
-@pytest.mark.skipif(not may_make_a_network(), reason="not run: needs `unshare --net` and `ip`")
+@pytest.mark.skipif(
+    not (may_make_a_network() and shutil.which("ip")),
+    reason="not run: needs `unshare --net` and `ip`",
+)
 def test_without_ports_for_all_everybody_answers(environ, transport, tmp_path):
     """Eight ports are all that clients of this network have."""
     script = f"""

@@ -5,13 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import BIN
+from conftest import BIN, may_make_a_network
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "overflows.py"
-
-
-def may_make_a_network():
-    return subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0
 
 
 @pytest.mark.skipif(not may_make_a_network(), reason="not run: `unshare --net` is not permitted")
