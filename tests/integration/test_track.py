@@ -42,7 +42,7 @@ class TestPiped:
     def test_stopped_after_three_rounds_it_printed_just_those_and_ends_with_0(
         self, simulator, track, number
     ):
-        tracking = track(simulator("--seed=7"), "MLService", "--every=0.5")
+        tracking = track(simulator("--seed=7"), "MLService", "--every=1")
         lines = [tracking.stdout.readline() for _ in range(2 + 3 * 15)]
         tracking.send_signal(number)
         rest, errors = tracking.communicate(timeout=ENOUGH_S)
