@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 from time import process_time
 
 from cpx_monitor.adapters.presenters.table import render_table
+from cpx_monitor.adapters.presenters.text import Look
 from cpx_monitor.app.use_cases import list_instances
 from cpx_monitor.domain.fleet import Instance, Snapshot
 from cpx_monitor.domain.health import HealthPolicy
@@ -19,7 +20,7 @@ FLEET = tuple(
 def main():
     report = list_instances(Snapshot("x", datetime.now(UTC), 1.0, FLEET), HealthPolicy())
     began_s = process_time()
-    render_table(report, color=True)
+    render_table(report, Look(color=True))
     print(process_time() - began_s)
 
 

@@ -31,6 +31,10 @@ class FleetUnavailable(Exception):
         self.trouble = trouble
 
 
+class RecordingUnusable(Exception):
+    """A file cannot be read or written, or is no recording. The message says why, for people."""
+
+
 Selection = Callable[[Sequence[str]], Container[str]]
 """From the addresses listed, in address order, those to ask."""
 

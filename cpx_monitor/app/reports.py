@@ -1,5 +1,6 @@
 """What the use-cases answer, ready to be shown; the field names are those of the json documents."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Coverage(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """What a report rests on.
+    """What a report rests on: the whole fleet, whatever the report shows of it.
 
     ``no_verdict_because`` says, for people, why nothing can be concluded from it; None where
     something can.
@@ -40,8 +41,10 @@ class Basis(NamedTuple):
     took_seconds: float
     policy: HealthPolicy
     coverage: Coverage
+    healthy: int
     rejected: tuple[str, ...]
     no_verdict_because: str | None
+    stale_list: StaleList | None = None
 
 
 class InstanceRow(NamedTuple):
@@ -106,7 +109,7 @@ class ServiceAtRisk(NamedTuple):
 
 
 class ServicesAtRisk(NamedTuple):
-    """Only the services that are not OK, out of ``service_count``.
+    """Only the services that are not OK, out of the ``service_count`` that were judged.
 
     ``verdict`` is the worst of all; None where there is none.
     """
@@ -121,6 +124,18 @@ class ServicesAtRisk(NamedTuple):
 Report = InstanceList | ServiceAverages | ServicesAtRisk
 
 
+def worst_verdict(items: Sequence[ServiceAtRisk]) -> Verdict:
+    by_severity = list(Verdict)
+    return max((item.verdict for item in items), key=by_severity.index, default=Verdict.OK)
+
+
+class Stamp(NamedTuple):
+    """Which look of several this was, counted from 1, and when it began."""
+
+    round: int
+    observed_at: datetime
+
+
 class TrackRound(NamedTuple):
     """One round of tracking a service, counted from 1.
 
@@ -128,6 +143,7 @@ class TrackRound(NamedTuple):
     them took too long. ``failure`` says why the round failed, where it did; the rows then are the
     members last known, each Unknown. ``coverage`` and ``rejected`` are the whole fleet's; None and
     empty in a failed round. ``stale_list`` tells of a list of servers that is not this round's own.
+    ``unattributed`` counts the unknown instances that may be of any service, this one included.
     """
 
     round: int
@@ -140,3 +156,46 @@ class TrackRound(NamedTuple):
     missed: int
     failure: str | None
     stale_list: StaleList | None = None
+    policy: HealthPolicy = HealthPolicy()
+    unattributed: int = 0
+
+
+class TrackedInstance(NamedTuple):
+    """An instance in a round, and where it comes from.
+
+    Changes are since the round before, None where either has no value. The recent loads are the
+    last of the latest rounds, the newest at the end, None where it was unknown. ``note`` says what
+    it did lately: ``joined``, ``left``, ``flapped``, ``was Healthy``; empty where nothing.
+    """
+
+    row: InstanceRow
+    cpu_change: float | None
+    memory_change: float | None
+    recent_cpu: tuple[float | None, ...]
+    recent_memory: tuple[float | None, ...]
+    note: str
+
+
+class InstanceSummary(NamedTuple):
+    """Of the ``rounds`` in which it was listed. The shares run from 0 to 1; ``flips`` counts the
+    changes between healthy and not.
+    """
+
+    ip: str
+    rounds: int
+    cpu_percent: Spread
+    memory_percent: Spread
+    unhealthy_share: float
+    unknown_share: float
+    flips: int
+
+
+class TrackSummary(NamedTuple):
+    """What tracking a service came to; ``items`` are in address order."""
+
+    service: str
+    rounds: int
+    failed_rounds: int
+    began_at: datetime
+    ended_at: datetime
+    items: tuple[InstanceSummary, ...]

@@ -2,10 +2,11 @@
 
 import heapq
 import math
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.selection import the_service
 from cpx_monitor.app.use_cases import row_of, why_no_verdict
 from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, in_address_order
 from cpx_monitor.domain.health import HealthPolicy
@@ -13,42 +14,31 @@ from cpx_monitor.domain.health import HealthPolicy
 ROUNDS_TO_ASK_EVERYBODY = 20
 
 
-class NoSuchService(Exception):
-    """The fleet has no service of that name; ``known`` are the names it has."""
-
-    def __init__(self, name: str, known: Sequence[str], unattributed: int) -> None:
-        super().__init__(name)
-        self.name = name
-        self.known = tuple(known)
-        self.unattributed = unattributed
-
-
 def track(
-    fleet: Fleet, clock: Clock, service: str, policy: HealthPolicy, every_s: float
+    fleet: Fleet,
+    clock: Clock,
+    service: str,
+    policy: HealthPolicy,
+    pace: Iterable[int],
 ) -> Iterator[TrackRound]:
-    """Look at a service again and again, without end: a round every ``every_s`` seconds.
+    """Look at a service again and again, a round whenever ``pace`` yields how many were left out.
 
-    Rounds are due at whole multiples of ``every_s`` after the first began, so that they do not
-    drift; those that fall due while an earlier one still runs are left out and counted. Members and
-    newcomers are asked every time, everybody else at least once in ``ROUNDS_TO_ASK_EVERYBODY``.
+    Members and newcomers are asked every time, everybody else at least once in
+    ``ROUNDS_TO_ASK_EVERYBODY``.
 
     Raises:
         FleetUnavailable: the first round has no list of servers, or no answer from any of them.
             Later rounds that fail are yielded, and the next one goes on.
         NoSuchService: the first round shows no service of that name.
     """
-    started_s = clock.monotonic_s()
-    first = fleet.snapshot()
-    members = _Members(_existing_service(first, service))
-    yield _round(1, 0, first, members, policy)
-    tick = 0
-    number = 1
-    while True:
-        due = max(tick + 1, math.ceil((clock.monotonic_s() - started_s) / every_s))
-        missed, tick = due - tick - 1, due
-        clock.sleep(started_s + tick * every_s - clock.monotonic_s())
-        number += 1
-        yield _next_round(number, missed, fleet, clock, members, policy)
+    members: _Members | None = None
+    for number, missed in enumerate(pace, start=1):
+        if members is None:
+            first = fleet.snapshot()
+            members = _Members(_existing_service(first, service))
+            yield _round(number, missed, first, members, policy)
+        else:
+            yield _next_round(number, missed, fleet, clock, members, policy)
 
 
 class _Members:
@@ -102,27 +92,29 @@ class _Members:
         listed = len(self._last_seen)
         return Coverage(listed, listed - unknown, unknown, rejected)
 
+    def unattributed(self) -> int:
+        unknown = (ip for ip, seen in self._last_seen.items() if isinstance(seen, Unknown))
+        return sum(ip not in self._service_of for ip in unknown)
+
     def _is_member(self, ip: str) -> bool:
         return self._service_of.get(ip) == self.service
 
 
 def _existing_service(snapshot: Snapshot, wanted: str) -> str:
-    """The fleet's own spelling of the name; case does not matter where it is unambiguous."""
     if nothing_known := why_no_verdict(snapshot):
         listed = bool(snapshot.observations)
         trouble = Trouble.NOTHING_ANSWERED if listed else Trouble.LISTS_NOTHING
         raise FleetUnavailable(nothing_known, trouble)
-    names = [service.name for service in snapshot.services]
-    if wanted in names:
-        return wanted
-    alike = [name for name in names if name.casefold() == wanted.casefold()]
-    if len(alike) == 1:
-        return alike[0]
-    raise NoSuchService(wanted, names, snapshot.unattributed)
+    return the_service(snapshot, wanted)
 
 
 def _next_round(
-    number: int, missed: int, fleet: Fleet, clock: Clock, members: _Members, policy: HealthPolicy
+    number: int,
+    missed: int,
+    fleet: Fleet,
+    clock: Clock,
+    members: _Members,
+    policy: HealthPolicy,
 ) -> TrackRound:
     observed_at, began_s = clock.now(), clock.monotonic_s()
     try:
@@ -140,6 +132,7 @@ def _next_round(
             rejected=(),
             missed=missed,
             failure=str(error),
+            policy=policy,
         )
     return _round(number, missed, snapshot, members, policy)
 
@@ -159,4 +152,6 @@ def _round(
         missed=missed,
         failure=None,
         stale_list=snapshot.stale_list,
+        policy=policy,
+        unattributed=members.unattributed(),
     )

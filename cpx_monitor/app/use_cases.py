@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from cpx_monitor.app.reports import (
     Basis,
@@ -16,6 +16,7 @@ from cpx_monitor.app.reports import (
     ServicesAtRisk,
     Spread,
     counted,
+    worst_verdict,
 )
 from cpx_monitor.domain.fleet import Instance, Observation, Service, Snapshot, Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict, judge
@@ -24,37 +25,59 @@ from cpx_monitor.domain.health import HealthPolicy, Status, Verdict, judge
 MOST_ADDRESSES_IN_A_REASON = 20
 
 
-def list_instances(snapshot: Snapshot, policy: HealthPolicy) -> InstanceList:
-    """Every listed instance, in address order."""
-    return InstanceList(
-        basis=basis_of(snapshot, policy),
-        items=tuple(row_of(seen, policy) for seen in snapshot.observations),
-    )
+def list_instances(
+    snapshot: Snapshot,
+    policy: HealthPolicy,
+    only: Container[str] | None = None,
+    status: Status | None = None,
+) -> InstanceList:
+    """Every listed instance, in address order; with ``only`` those of these services, with
+    ``status`` those in that state.
+    """
+    rows = [
+        row_of(seen, policy)
+        for seen in snapshot.observations
+        if only is None or seen.service in only
+    ]
+    if status is not None:
+        rows = [row for row in rows if row.status is status]
+    return InstanceList(basis_of(snapshot, policy), tuple(rows))
 
 
-def averages(snapshot: Snapshot, policy: HealthPolicy) -> ServiceAverages:
+def averages(
+    snapshot: Snapshot, policy: HealthPolicy, only: Container[str] | None = None
+) -> ServiceAverages:
     """Per service, by name, the load of the instances that answered."""
     return ServiceAverages(
         basis=basis_of(snapshot, policy),
-        items=tuple(_average(service, policy) for service in snapshot.services),
+        items=tuple(_average(service, policy) for service in _services(snapshot, only)),
     )
 
 
-def at_risk(snapshot: Snapshot, policy: HealthPolicy, threshold: int) -> ServicesAtRisk:
+def at_risk(
+    snapshot: Snapshot,
+    policy: HealthPolicy,
+    threshold: int,
+    only: Container[str] | None = None,
+) -> ServicesAtRisk:
     """The services with fewer than ``threshold`` healthy instances, the fewest first."""
     basis = basis_of(snapshot, policy)
     unattributed = snapshot.unattributed
-    judged = [_judged(service, policy, threshold, unattributed) for service in snapshot.services]
-    by_severity = list(Verdict)
-    worst = max((item.verdict for item in judged), key=by_severity.index, default=Verdict.OK)
+    judged = [
+        _judged(service, policy, threshold, unattributed) for service in _services(snapshot, only)
+    ]
     endangered = [item for item in judged if item.verdict is not Verdict.OK]
     return ServicesAtRisk(
         basis=basis,
         threshold=threshold,
-        verdict=worst if basis.no_verdict_because is None else None,
+        verdict=worst_verdict(judged) if basis.no_verdict_because is None else None,
         service_count=len(judged),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
     )
+
+
+def _services(snapshot: Snapshot, only: Container[str] | None) -> list[Service]:
+    return [service for service in snapshot.services if only is None or service.name in only]
 
 
 def basis_of(snapshot: Snapshot, policy: HealthPolicy) -> Basis:
@@ -64,8 +87,10 @@ def basis_of(snapshot: Snapshot, policy: HealthPolicy) -> Basis:
         took_seconds=snapshot.took_s,
         policy=policy,
         coverage=coverage_of(snapshot),
+        healthy=sum(policy.status_of(seen) is Status.HEALTHY for seen in snapshot.observations),
         rejected=snapshot.rejected,
         no_verdict_because=why_no_verdict(snapshot),
+        stale_list=snapshot.stale_list,
     )
 
 

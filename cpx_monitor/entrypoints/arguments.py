@@ -1,10 +1,11 @@
 """Options and arguments: from text, typed or in the environment, to checked values."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from cpx_monitor.entrypoints.command_line import UsageError
+from cpx_monitor.entrypoints.command_line import UsageError, nearest
 
 T = TypeVar("T")
 
@@ -26,14 +27,44 @@ class Option(NamedTuple, Generic[T]):
     secret: bool = False
 
 
+class NotOneOf(ValueError):
+    """Only a few words will do, and this is none of them."""
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        super().__init__(f"{', '.join(choices[:-1])} or {choices[-1]} is wanted")
+        self.choices = choices
+
+
+class Origin(IntEnum):
+    """Where a setting was said, the strongest first."""
+
+    FLAG = 0
+    ENVIRONMENT = 1
+    PROFILE = 2
+    DEFAULT = 3
+
+
+class Profile(NamedTuple):
+    """A named section of the configuration: by option, its text, or True for a flag that is on, or
+    several texts.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+
+
+NO_PROFILE = Profile("", {})
+
+
 class Arguments(NamedTuple):
-    """What was typed, by the names of the help text, and the environment behind it."""
+    """What was typed, by the names of the help text, the environment and the profile behind it."""
 
     words: Mapping[str, Any]
     environ: Mapping[str, str]
+    profile: Profile = NO_PROFILE
 
     def value(self, option: Option[T]) -> T:
-        """From the command line, else the environment, else the default.
+        """From the command line, else the environment, else the profile, else the default.
 
         Raises:
             UsageError: the text there is not what the option takes.
@@ -42,18 +73,25 @@ class Arguments(NamedTuple):
         return option.read(option.default) if given is None else given
 
     def given(self, option: Option[T]) -> T | None:
-        """From the command line, else the environment; None where neither says anything.
+        """From the command line, else the environment, else the profile; None where none of them
+        says anything.
 
         Raises:
             UsageError: the text there is not what the option takes.
         """
-        origins = [(option.name, self.words.get(option.name))]
-        if option.environment:
-            origins.append((option.environment, self.environ.get(option.environment) or None))
-        for origin, text in origins:
-            if text is not None:
-                return self.read(option, text, origin)
-        return None
+        _, where, text = self.found(option.name, option.environment)
+        return None if text is None else self.read(option, text, where)
+
+    def found(self, name: str, environment: str | None = None) -> tuple[Origin, str, Any]:
+        """Where an option was said, how that place is called, and what was said."""
+        if self.words.get(name) not in (None, False, []):
+            return Origin.FLAG, name, self.words[name]
+        if environment and self.environ.get(environment):
+            return Origin.ENVIRONMENT, environment, self.environ[environment]
+        if name in self.words and self.profile.settings.get(name, False) is not False:
+            key = name.removeprefix("--")
+            return Origin.PROFILE, f"{self.profile.name}.{key}", self.profile.settings[name]
+        return Origin.DEFAULT, "default", None
 
     @staticmethod
     def read(option: Option[T], text: str, origin: str | None = None) -> T:
@@ -67,10 +105,16 @@ class Arguments(NamedTuple):
         except ValueError as error:
             where = origin or option.name
             shown = where if option.secret else f"{where}={text}"
-            raise UsageError(f"{shown}: {error}") from None
+            hint = nearest(text, error.choices) if isinstance(error, NotOneOf) else None
+            raise UsageError(f"{shown}: {error}", hint) from None
 
     def flag(self, name: str) -> bool:
-        return bool(self.words[name])
+        return bool(self.found(name)[2])
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Of an option that may be given several times."""
+        found = self.found(name)[2] or ()
+        return (found,) if isinstance(found, str) else tuple(found)
 
 
 def percentage(text: str) -> float:
@@ -101,9 +145,11 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these words, in any case."""
+
     def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]} is wanted")
-        return text
+        if text.lower() not in choices:
+            raise NotOneOf(choices)
+        return text.lower()
 
     return read

@@ -13,6 +13,7 @@ from cpx_monitor.entrypoints.reading import Reading
 if TYPE_CHECKING:
     from cpx_monitor.adapters.concurrency import Limit
     from cpx_monitor.adapters.cpx_url import CpxUrl
+    from cpx_monitor.adapters.recording import Replay
     from cpx_monitor.adapters.transport import Transport
     from cpx_monitor.app.ports import Clock, Fleet
 
@@ -22,32 +23,61 @@ SPARE_FILES = 56
 
 
 def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]":
-    if reading.url is None:
-        from cpx_monitor.adapters.memory import demo_fleet
+    """
+    Raises:
+        UsageError, RecordingUnusable: something that was named cannot be used.
+    """
+    fleet, clock = _fleet_and_clock(reading, console)
+    if reading.record is None:
+        return fleet, clock
+    from cpx_monitor.adapters.recording import RecordingFleet
 
-        clock = SystemClock()
-        return demo_fleet(clock), clock
+    return RecordingFleet(fleet, reading.record, clock, console.warn), clock
+
+
+def _sleep(seconds: float) -> None:
+    """So that a screen follows what happens meanwhile; who looks once need not import it."""
+    import gevent
+
+    notice_while_waiting()
+    gevent.sleep(seconds)
+
+
+def replay(path: str, console: Console, speed: float) -> "Replay":
+    """A recording to be tracked as if it were now."""
+    import gevent
+
+    from cpx_monitor.adapters.recording import Recording, Replay
+
+    notice_while_waiting()
+    return Replay(Recording(path, console.warn), gevent.sleep, speed)
+
+
+def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]":
+    url = reading.source.url
+    if url is None:
+        return _fleet_in_memory(reading.source.recording, console)
     through_requests = reading.transport == "requests" or (
-        reading.transport == "auto" and _a_proxy_applies(reading.url, console.environ)
+        reading.transport == "auto" and _a_proxy_applies(url, console.environ)
     )
     with held():
         import gevent
 
         from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 
-        transport = _transport(reading, reading.url, through_requests)
+        transport = _transport(reading, url, through_requests)
         limit = _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets())
     notice_while_waiting()
     # See launch. What is there by now stays, so it is not looked through again and again.
     gc.freeze()
     gc.enable()
-    if not reading.access.checks_certificate and reading.url.address.startswith("https:"):
+    if not reading.access.checks_certificate and url.address.startswith("https:"):
         console.warn("--insecure: nobody checks that this is the server that it says it is")
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
     clock = SystemClock(gevent.sleep)
     fleet = CpxHttpFleet(
-        reading.url,
+        url,
         transport,
         clock,
         limit,
@@ -56,6 +86,17 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
         tell=console.tell if reading.verbose else _say_nothing,
     )
     return fleet, clock
+
+
+def _fleet_in_memory(recording: str | None, console: Console) -> "tuple[Fleet, Clock]":
+    if recording is None:
+        from cpx_monitor.adapters.memory import demo_fleet
+
+        clock = SystemClock(_sleep)
+        return demo_fleet(clock), clock
+    from cpx_monitor.adapters.recording import RecordedFleet, Recording
+
+    return RecordedFleet(Recording(recording, console.warn)), SystemClock()
 
 
 def _transport(reading: Reading, url: "CpxUrl", through_requests: bool) -> "Transport":

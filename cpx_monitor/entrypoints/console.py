@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TextIO
 
 from cpx_monitor.adapters.presenters.escape import printable
@@ -16,10 +16,20 @@ class OutputFailed(Exception):
     """Our output cannot be written: the disk is full, say. The message says why."""
 
 
+def _terminal_size(stream: TextIO) -> os.terminal_size:
+    import shutil
+
+    try:
+        return os.get_terminal_size(stream.fileno())
+    except OSError:
+        return shutil.get_terminal_size()
+
+
 class Console(NamedTuple):
     stdout: TextIO
     stderr: TextIO
     environ: Mapping[str, str]
+    size_of: Callable[[TextIO], os.terminal_size] = _terminal_size
 
     @classmethod
     def of_process(cls) -> "Console":
@@ -61,6 +71,25 @@ class Console(NamedTuple):
         self.tell(f"error: {message}")
         if hint:
             self.tell(f"hint:  {hint}")
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether stdout is one, be it one that understands no control codes."""
+        return self.stdout.isatty()
+
+    @property
+    def can_redraw(self) -> bool:
+        return self.is_terminal and self.environ.get("TERM", "dumb") != "dumb"
+
+    def size(self) -> os.terminal_size:
+        return self.size_of(self.stdout)
+
+    def shows(self, characters: str) -> bool:
+        try:
+            characters.encode(self.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
 
     def wants_color(self, when: str) -> bool:
         """Whether stdout is to be coloured; ``when`` is auto, always or never."""

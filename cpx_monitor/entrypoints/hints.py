@@ -2,9 +2,9 @@
 
 import errno
 
-from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
 from cpx_monitor.app.reports import counted
-from cpx_monitor.app.tracking import NoSuchService
+from cpx_monitor.app.selection import NoSuchColumn, NoSuchService
 from cpx_monitor.entrypoints.command_line import nearest
 
 _ULIMIT = "`ulimit -n` tells how many files may be open"
@@ -43,6 +43,13 @@ def told(error: Exception) -> tuple[str, str] | None:
             return str(error), for_trouble(error.trouble)
         case NoSuchService():
             return _no_such_service(error)
+        case NoSuchColumn():
+            among = ", ".join(error.known)
+            return f"no column '{error.name}'", nearest(
+                error.name, error.known
+            ) or f"one of {among}"
+        case RecordingUnusable():
+            return str(error), "`cpx-monitor track <service> --record=<file>` makes a recording"
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             return "too many open files on this machine", _ULIMIT
     return None

@@ -3,12 +3,13 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 _watcher: Any = None
+_before_anything_else: Callable[[], object] | None = None
 _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -44,7 +45,7 @@ def held() -> Iterator[None]:
 
 
 def notice_while_waiting() -> None:
-    """Let signals wake gevent's loop.
+    """Let signals wake gevent's loop; once is enough.
 
     Python runs a handler between two steps of its own. A signal that comes after the last step and
     before the loop waits would be noticed only when something else happens.
@@ -52,13 +53,23 @@ def notice_while_waiting() -> None:
     from gevent import get_hub
 
     global _watcher
+    if _watcher is not None:
+        return
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     _watcher = get_hub().loop.io(reader, 1, ref=False)
     _watcher.start(os.read, reader, 512)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
 
+def first_of_all(action: Callable[[], object] | None) -> None:
+    """What the first signal does at once, for a second one leaves no time for anything."""
+    global _before_anything_else
+    _before_anything_else = action
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _before_anything_else is not None:
+        _before_anything_else()
     signal.signal(number, signal.SIG_DFL)
     if "gevent" in sys.modules:
         from gevent import get_hub, getcurrent

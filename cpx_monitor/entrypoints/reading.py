@@ -10,6 +10,7 @@ from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.arguments import (
     Arguments,
     Option,
+    Origin,
     duration_s,
     one_of,
     percentage,
@@ -72,6 +73,8 @@ TOKEN_FILE = Option("--token-file", _token_in_file, "", "CPX_TOKEN_FILE")
 TOKEN = Option("CPX_TOKEN", _token, "", "CPX_TOKEN", secret=True)
 CA_FILE = Option("--ca-file", _ca_file, "")
 COLOR = Option("--color", one_of("auto", "always", "never"), "auto")
+FROM = Option("--from", str, "")
+RECORD = Option("--record", str, "")
 
 
 def _access(arguments: Arguments) -> Access:
@@ -84,10 +87,46 @@ def _access(arguments: Arguments) -> Access:
     return Access(token, ca_file, checks_certificate=not insecure)
 
 
-class Reading(NamedTuple):
-    """What every command that reads a fleet can be told; ``url`` is None for the demo."""
+class Source(NamedTuple):
+    """Where the fleet is seen: at a URL, or in a recording, or neither, which is the demo."""
 
-    url: CpxUrl | None
+    url: CpxUrl | None = None
+    recording: str | None = None
+
+
+def _source(arguments: Arguments) -> Source:
+    """Of several that were said, the one that was said more strongly."""
+    origins = {
+        "--demo": arguments.found("--demo")[0],
+        "--from": arguments.found("--from")[0],
+        "--url": arguments.found("--url", URL.environment)[0],
+    }
+    strongest = min(origins.values())
+    named = [name for name, origin in origins.items() if origin is strongest]
+    if strongest is Origin.DEFAULT:
+        return Source(url=arguments.value(URL))
+    if len(named) > 1:
+        said = ", ".join(f"{name} {_MEANING[name]}" for name in named)
+        raise UsageError(said, "leave one of them out")
+    match named[0]:
+        case "--demo":
+            return Source()
+        case "--from":
+            return Source(recording=arguments.given(FROM))
+    return Source(url=arguments.value(URL))
+
+
+_MEANING = {
+    "--demo": "needs no server",
+    "--from": "reads a recording",
+    "--url": "names a server",
+}
+
+
+class Reading(NamedTuple):
+    """What every command that reads a fleet can be told."""
+
+    source: Source
     access: Access
     policy: HealthPolicy
     timeout_s: float
@@ -96,20 +135,32 @@ class Reading(NamedTuple):
     transport: str
     color: str
     verbose: bool
+    record: str | None = None
 
     @classmethod
     def from_arguments(cls, arguments: Arguments) -> "Reading":
-        demo = arguments.flag("--demo")
-        if demo and arguments.words["--url"] is not None:
-            raise UsageError("--demo needs no server, --url names one", "leave one of them out")
+        source, record = _source(arguments), arguments.given(RECORD)
+        if record is not None and source.recording is not None:
+            raise UsageError(
+                "--from reads a recording, --record makes one", "leave one of them out"
+            )
         return cls(
-            url=None if demo else arguments.value(URL),
-            access=Access() if demo else _access(arguments),
+            source=source,
+            access=Access() if source.url is None else _access(arguments),
             policy=HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY)),
             timeout_s=arguments.value(TIMEOUT),
             deadline_s=arguments.value(DEADLINE),
             concurrency=arguments.value(CONCURRENCY),
             transport=arguments.value(TRANSPORT),
-            color=arguments.value(COLOR),
+            color=_color(arguments),
             verbose=arguments.flag("--verbose"),
+            record=record,
         )
+
+
+def _color(arguments: Arguments) -> str:
+    """The variables are stronger than a profile; they are looked at where the stream is known."""
+    variables = any(arguments.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR"))
+    if variables and arguments.found("--color")[0] is Origin.PROFILE:
+        return "auto"
+    return arguments.value(COLOR)

@@ -1,47 +1,63 @@
-"""What the commands that look once share: a snapshot, a report of it, an exit code."""
+"""What the commands that report on a whole fleet share: a snapshot, a report, an exit code."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection
 
 from cpx_monitor.adapters.presenters import table
 from cpx_monitor.app.ports import Trouble
 from cpx_monitor.app.reports import Report, ServicesAtRisk
+from cpx_monitor.app.selection import arranged, the_services
+from cpx_monitor.app.use_cases import why_no_verdict
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints import exit_codes, hints
-from cpx_monitor.entrypoints.arguments import Arguments, Option, one_of
+from cpx_monitor.entrypoints.arguments import Arguments
 from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
 from cpx_monitor.entrypoints.console import Console, OutputClosed
+from cpx_monitor.entrypoints.output import Output, Repeat, order_of
 from cpx_monitor.entrypoints.reading import Reading
 
-OUTPUT = Option("--output", one_of("table", "json", "csv"), "table")
+UseCase = Callable[[Snapshot, HealthPolicy, Collection[str] | None], Report]
 
 
-def report_once(
-    arguments: Arguments,
-    console: Console,
-    use_case: Callable[[Snapshot, HealthPolicy], Report],
+def report_on(
+    arguments: Arguments, console: Console, command: str, kind: type[Report], use_case: UseCase
 ) -> int:
+    """Once, or as often as is asked for."""
     reading = Reading.from_arguments(arguments)
-    output = arguments.value(OUTPUT)
-    fleet, _ = fleet_and_clock(reading, console)
-    report = use_case(fleet.snapshot(), reading.policy)
-    try:
-        console.write(_rendered(report, output, console.wants_color(reading.color)))
-    except OutputClosed:
-        return exit_codes.of_report(report)
-    _sum_up(report, console, output)
+    output = Output.from_arguments(arguments, console, reading.color)
+    order, repeat = order_of(arguments, kind), Repeat.from_arguments(arguments, command)
+    wanted = arguments.texts("--service")
+    fleet, clock = fleet_and_clock(reading, console)
+
+    def look() -> Report:
+        snapshot = fleet.snapshot()
+        only: Collection[str] | None = None
+        if wanted and why_no_verdict(snapshot) is None:
+            only = the_services(snapshot, wanted)
+        elif wanted:
+            only = wanted
+        return arranged(use_case(snapshot, reading.policy, only), order)
+
+    if repeat is None:
+        return _write(look(), output, console)
+    from cpx_monitor.entrypoints.watching import watch
+
+    def write(report: Report) -> int:
+        return _write(report, output, console)
+
+    return watch(look, write, repeat, order, clock, output, console)
+
+
+def _write(report: Report, output: Output, console: Console) -> int:
+    # Whoever reads no further, as head, has the verdict all the same.
+    with contextlib.suppress(OutputClosed):
+        console.write(output.rendered(report))
+        _sum_up(report, output, console)
     return exit_codes.of_report(report)
 
 
-def _rendered(report: Report, output: str, color: bool) -> str:
-    if output == "table":
-        return table.render_table(report, color)
-    from cpx_monitor.adapters.presenters import machine
-
-    return machine.render_json(report) if output == "json" else machine.render_csv(report)
-
-
-def _sum_up(report: Report, console: Console, output: str) -> None:
+def _sum_up(report: Report, output: Output, console: Console) -> None:
     """What stderr says once the data is out."""
     basis = report.basis
     if basis.rejected:
@@ -50,7 +66,7 @@ def _sum_up(report: Report, console: Console, output: str) -> None:
         trouble = Trouble.NOTHING_ANSWERED if basis.coverage.listed else Trouble.LISTS_NOTHING
         console.error(basis.no_verdict_because, hints.for_trouble(trouble))
         return
-    if isinstance(report, ServicesAtRisk) and not report.items and output == "table":
+    if isinstance(report, ServicesAtRisk) and not report.items and output.is_for_people:
         console.tell(table.no_risk_sentence(report))
-    if output == "table" or not basis.coverage.is_complete:
+    if output.is_for_people or not basis.coverage.is_complete:
         console.tell(table.footer(report))

@@ -11,10 +11,44 @@ from cpx_monitor.entrypoints.interrupts import held
 
 COMMANDS = ("list", "averages", "at-risk", "track")
 
-READING_OPTIONS = """\
+_SERVICES = """\
+      --service=<name>        only this service, in any case; may be given
+                              several times
+"""
+_STATUS = """\
+      --status=<status>       only healthy, unhealthy or unknown instances
+"""
+_ORDER = """\
+      --sort-by=<column>      a column of the table or a field of the json
+      --reverse               the greatest first; what is missing stays last
+      --top=<n>               only the first rows
+"""
+_EVERY = """\
+      --every=<s>             again and again, from the start of one look to the
+                              start of the next: 5, 0.5, 5s, 1m (default: {})
+      --count=<n>             end after so many (default: {})
+"""
+_OUTPUT = """\
+  -o, --output=<format>       {} (default: table)
+      --no-headers            leave them out of table, wide and csv
+      --color=<when>          auto, always or never (default: auto)
+"""
+_RECORD = """\
+      --record=<file>         append what was seen to a recording
+"""
+_SPEED = """\
+      --speed=<factor>        of a recording: 1 as it was, max without a pause
+                              (default: 1 on a screen, max elsewhere)
+"""
+_ONCE = _EVERY.format("once", "go on, with --every")
+_ALL_FORMATS = _OUTPUT.format("table, wide, json, jsonl or csv")
+_ROWS = _SERVICES + _ORDER
+
+FLEET_OPTIONS = """\
       --url=<url>             where the CPX API is, or CPX_URL
                               (default: http://localhost:8080)
       --demo                  a built-in fleet in memory, no server needed
+      --from=<file>           the last round of a recording instead
       --max-cpu=<percent>     an instance is healthy at or under it,
                               or CPX_MAX_CPU (default: 90)
       --max-memory=<percent>  the same, or CPX_MAX_MEMORY (default: 90)
@@ -31,10 +65,20 @@ READING_OPTIONS = """\
                               or the token itself in CPX_TOKEN
       --ca-file=<file>        the authorities to trust, instead of the system's
       --insecure              trust whatever answers, and be told so
-      --color=<when>          auto, always or never (default: auto)
+      --profile=<name>        a section of config.toml, or CPX_PROFILE
   -v, --verbose               say on stderr what was asked, how long it took
   -h, --help                  this help
 """
+
+_SHARED = {
+    "list": (_SERVICES + _STATUS + _ORDER, _ALL_FORMATS + _ONCE + _RECORD),
+    "averages": (_ROWS, _ALL_FORMATS + _ONCE),
+    "at-risk": (_ROWS, _ALL_FORMATS + _ONCE),
+    "track": (
+        _ORDER,
+        _OUTPUT.format("table, wide, jsonl or csv") + _EVERY.format(5, "go on") + _RECORD + _SPEED,
+    ),
+}
 
 
 class Command(Protocol):
@@ -45,7 +89,15 @@ class Command(Protocol):
 
 
 def usage_of(name: str) -> str:
-    return command(name).__doc__ + READING_OPTIONS
+    """The whole help of a command: its own words, then the options that it shares with others."""
+    text = command(name).__doc__
+    if name not in _SHARED:
+        return text
+    rows, output = _SHARED[name]
+    return (
+        f"{text}Options for rows:\n{rows}\nOptions for output:\n{output}"
+        f"\nOptions for the fleet:\n{FLEET_OPTIONS}"
+    )
 
 
 def command(name: str) -> Command:

@@ -97,7 +97,7 @@ class TestAgainstTheSimulator:
         assert ended.stdout == "Service  Healthy  Verdict  Reason\n" + "-" * 33 + "\n"
         assert ended.stderr.startswith(
             "no service is at risk: each of 10 services has 2 healthy instances or more\n"
-            "2000 instances: 2000 answered, 0 unknown in "
+            "2000 instances, 1628 healthy, 372 unhealthy, 0 unknown in "
         )
 
     def test_where_nothing_is_healthy_every_service_is_at_risk(self, simulator, monitor):

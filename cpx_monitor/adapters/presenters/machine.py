@@ -16,6 +16,7 @@ from cpx_monitor.app.reports import (
     ServiceAverage,
     ServiceAverages,
     ServicesAtRisk,
+    Stamp,
     TrackRound,
 )
 
@@ -47,23 +48,27 @@ def render_json(report: Report) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def track_jsonl(shown: TrackRound) -> str:
-    """The round's rows, one json object a line."""
-    when = {"round": shown.round, "observed_at": timestamp(shown.observed_at)}
-    return "".join(json.dumps({**when, **_plain(row)}) + "\n" for row in shown.items)
+def render_jsonl(report: Report | TrackRound, stamp: Stamp | None = None) -> str:
+    """The items, one json object a line; with a stamp, or of a tracked round, each tells when."""
+    when = _when(report, stamp)
+    return "".join(json.dumps({**when, **_plain(item)}) + "\n" for item in report.items)
 
 
-def render_csv(report: Report) -> str:
+def render_csv(
+    report: Report | TrackRound, stamp: Stamp | None = None, *, headers: bool = True
+) -> str:
     """The items as comma-separated values (RFC 4180), a field inside a field as ``a_b``."""
-    rows = [dict(_flat(item)) for item in report.items]
-    return _csv(_COLUMNS[type(report)], rows, headers=True)
+    when = _when(report, stamp)
+    rows = [{**when, **dict(_flat(item))} for item in report.items]
+    return _csv([*when, *_COLUMNS[type(report)]], rows, headers)
 
 
-def track_csv(shown: TrackRound) -> str:
-    """The round's rows; the headers with the first round only."""
-    when = {"round": shown.round, "observed_at": timestamp(shown.observed_at)}
-    rows = [{**when, **dict(_flat(row))} for row in shown.items]
-    return _csv([*when, *InstanceRow._fields], rows, headers=shown.round == 1)
+def _when(report: Report | TrackRound, stamp: Stamp | None) -> dict[str, Any]:
+    if isinstance(report, TrackRound):
+        stamp = Stamp(report.round, report.observed_at)
+    if stamp is None:
+        return {}
+    return {"round": stamp.round, "observed_at": timestamp(stamp.observed_at)}
 
 
 def _csv(columns: list[str], rows: list[dict[str, str | float | None]], headers: bool) -> str:
@@ -77,8 +82,9 @@ def _csv(columns: list[str], rows: list[dict[str, str | float | None]], headers:
 
 _SPREAD = ("mean", "min", "p95", "max")
 # Written down, because a list without items has columns as well.
-_COLUMNS: dict[type[Report], list[str]] = {
+_COLUMNS: dict[type[Report | TrackRound], list[str]] = {
     InstanceList: [*InstanceRow._fields],
+    TrackRound: [*InstanceRow._fields],
     ServiceAverages: [
         *ServiceAverage._fields[: ServiceAverage._fields.index("cpu_percent")],
         *(f"cpu_percent_{name}" for name in _SPREAD),

@@ -2,98 +2,139 @@
 
 from collections.abc import Iterator, Sequence
 
-from cpx_monitor.adapters.presenters.text import Cell, Column, draw_table
+from cpx_monitor.adapters.presenters.text import Cell, Column, Look, Table, draw
 from cpx_monitor.app.reports import (
-    Coverage,
     InstanceList,
     InstanceRow,
     Report,
     ServiceAverages,
     ServicesAtRisk,
+    Stamp,
     TrackRound,
     counted,
 )
-from cpx_monitor.domain.health import Status
+from cpx_monitor.domain.fleet import StaleList
+from cpx_monitor.domain.health import HealthPolicy, Status
 
 MISSING = "-"
 
 # The spacing is the brief's, to the column.
 _IP = Column("IP")
-_SERVICE = Column("Service")
+_SERVICE = Column("Service", least_width=8)
 _LOAD = (
     Column("Status", min_width=len(Status.UNHEALTHY)),
     Column("CPU", number=True, min_width=len("100%"), gap=5, title_left=True),
     Column("Memory", number=True, gap=1),
 )
+_REASON = Column("Reason", free=True)
 
 
-def render_table(report: Report, color: bool) -> str:
+def table_of(
+    report: Report | TrackRound, *, wide: bool = False, stamp: Stamp | None = None
+) -> Table:
+    """With a stamp each row tells its round, and widths hold from round to round as far as they can
+    be known: an IPv4 address never needs more than its column has.
+    """
     match report:
         case InstanceList():
-            return instance_list(report, color)
+            columns, rows = _instance_list(report, wide)
         case ServiceAverages():
-            return service_averages(report, color)
+            columns, rows = _service_averages(report, wide)
         case ServicesAtRisk():
-            return services_at_risk(report, color)
+            columns, rows = _services_at_risk(report, wide)
+        case TrackRound():
+            columns, rows = _track_round(report, wide)
+            stamp = Stamp(report.round, report.observed_at)
+    if stamp is None:
+        return Table(columns, rows)
+    time = stamp.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = (time, str(stamp.round))
+    return Table(
+        [
+            Column("Time", min_width=len("2026-11-22T12:00:00Z")),
+            Column("Round", number=True),
+            *columns,
+        ],
+        [(*when, *row) for row in rows],
+    )
 
 
-def instance_list(report: InstanceList, color: bool) -> str:
-    rows = [(row.ip, *_instance_cells(row)) for row in report.items]
-    return draw_table([_IP, _SERVICE, *_LOAD], rows, color=color)
+def render_table(
+    report: Report | TrackRound, look: Look, *, wide: bool = False, stamp: Stamp | None = None
+) -> str:
+    return draw(table_of(report, wide=wide, stamp=stamp), look)
 
 
-def service_averages(report: ServiceAverages, color: bool) -> str:
+_Rows = tuple[list[Column], list[tuple[str | Cell, ...]]]
+
+
+def _instance_list(report: InstanceList, wide: bool) -> _Rows:
+    policy = report.basis.policy if wide else None
+    rows = [(row.ip, *_instance_cells(row, policy)) for row in report.items]
+    return [_IP, _SERVICE, *_LOAD, *([_REASON] if wide else [])], rows
+
+
+def _track_round(shown: TrackRound, wide: bool) -> _Rows:
     columns = [
-        _SERVICE,
-        *(Column(title, number=True) for title in ("Instances", "Healthy", "CPU", "Memory")),
+        Column("IP", min_width=len("255.255.255.255")),
+        _SERVICE._replace(min_width=len(shown.service)),
+        *_LOAD,
+        *([_REASON] if wide else []),
     ]
-    rows = [
-        (
+    policy = shown.policy if wide else None
+    return columns, [(row.ip, *_instance_cells(row, policy)) for row in shown.items]
+
+
+def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
+    titles = ["Instances", "Healthy", "CPU", "Memory"]
+    if wide:
+        titles += [f"{load} {value}" for load in ("CPU", "Memory") for value in _EXTREMES]
+    columns = [_SERVICE, *(Column(title, number=True) for title in titles)]
+    if wide:
+        columns.append(Column("Survives loss"))
+    rows: list[tuple[str | Cell, ...]] = []
+    for item in report.items:
+        cells = [
             item.service,
             str(item.instances),
             f"{item.healthy}/{item.instances}",
             mean(item.cpu_percent.mean),
             mean(item.memory_percent.mean),
-        )
-        for item in report.items
-    ]
-    return draw_table(columns, rows, color=color)
+        ]
+        if wide:
+            spreads = (item.cpu_percent, item.memory_percent)
+            cells += [percent(getattr(spread, name)) for spread in spreads for name in _EXTREMES]
+            cells.append("yes" if item.survives_losing_one else "no")
+        rows.append(tuple(cells))
+    return columns, rows
 
 
-def services_at_risk(report: ServicesAtRisk, color: bool) -> str:
+_EXTREMES = ("min", "p95", "max")
+
+
+def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
+    more = ("Threshold", "Unhealthy", "Unknown") if wide else ()
     columns = [
         _SERVICE,
         Column("Healthy", number=True),
         Column("Verdict"),
-        Column("Reason", free=True),
+        *(Column(title, number=True) for title in more),
+        _REASON,
     ]
-    rows = [
-        (
-            item.service,
-            f"{item.healthy}/{item.instances}",
-            Cell(item.verdict, item.verdict),
-            item.reason,
+    rows: list[tuple[str | Cell, ...]] = []
+    for item in report.items:
+        unhealthy = len(item.unhealthy_ips)
+        counts = (item.threshold, unhealthy, item.instances - item.healthy - unhealthy)
+        rows.append(
+            (
+                item.service,
+                f"{item.healthy}/{item.instances}",
+                Cell(item.verdict, item.verdict),
+                *(map(str, counts) if wide else ()),
+                item.reason,
+            )
         )
-        for item in report.items
-    ]
-    return draw_table(columns, rows, color=color)
-
-
-def track_round(shown: TrackRound, color: bool) -> str:
-    """The round's rows, each a complete line of its own; headers with the first round only.
-
-    Widths hold from round to round: an IPv4 address never needs more than its column has.
-    """
-    columns = [
-        Column("Time", min_width=len("2026-11-22T12:00:00Z")),
-        Column("Round", number=True),
-        Column("IP", min_width=len("255.255.255.255")),
-        Column("Service", min_width=len(shown.service)),
-        *_LOAD,
-    ]
-    time = shown.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    rows = [(time, str(shown.round), row.ip, *_instance_cells(row)) for row in shown.items]
-    return draw_table(columns, rows, color=color, headers=shown.round == 1)
+    return columns, rows
 
 
 def percent(value: float | None) -> str:
@@ -110,15 +151,15 @@ def mean(value: float | None) -> str:
 def footer(report: Report) -> str:
     """One line that sums the whole fleet up, whatever the report shows of it."""
     basis = report.basis
-    listed = counted(basis.coverage.listed, "instance")
-    took = f"in {basis.took_seconds:.2f} s"
-    if not isinstance(report, InstanceList):
-        return f"{listed}: {_answered(basis.coverage)} {took}"
-    count = dict.fromkeys(Status, 0)
-    for row in report.items:
-        count[row.status] += 1
-    states = ", ".join(f"{number} {status.lower()}" for status, number in count.items())
-    return f"{listed}, {states} {took}"
+    coverage = basis.coverage
+    states = (
+        (basis.healthy, "healthy"),
+        (coverage.answered - basis.healthy, "unhealthy"),
+        (coverage.unknown, "unknown"),
+    )
+    listed = counted(coverage.listed, "instance")
+    counts = ", ".join(f"{number} {state}" for number, state in states)
+    return f"{listed}, {counts} in {basis.took_seconds:.2f} s"
 
 
 def round_footer(shown: TrackRound) -> str:
@@ -131,33 +172,34 @@ def round_footer(shown: TrackRound) -> str:
     return f"{shown.service} round {shown.round}: {', '.join(parts)} {took}"
 
 
+def warnings_of_round(
+    number: int, missed: int, failure: str | None, stale_list: StaleList | None
+) -> Iterator[str]:
+    """What is to be said of one of several looks, whatever it was for."""
+    if missed:
+        late = f"{counted(missed, 'round')} before round {number}"
+        yield f"{late} came due while another still ran: left out"
+    if failure is not None:
+        yield f"round {number} failed: {failure}"
+    elif stale_list is not None:
+        age = f"{stale_list.age_s:.3g} s"
+        yield f"round {number}: the list of servers is {age} old: {stale_list.reason}"
+
+
 def round_warnings(shown: TrackRound, before: TrackRound | None) -> Iterator[str]:
     """What is to be said of a round beside its rows; what lasts is said when it begins."""
-    if shown.missed:
-        late = f"{counted(shown.missed, 'round')} before round {shown.round}"
-        yield f"{late} came due while another still ran: left out"
+    yield from warnings_of_round(shown.round, shown.missed, shown.failure, shown.stale_list)
     if shown.failure is not None:
-        yield f"round {shown.round} failed: {shown.failure}"
         return
-    if shown.stale_list is not None:
-        age = f"{shown.stale_list.age_s:.3g} s"
-        yield f"round {shown.round}: the list of servers is {age} old: {shown.stale_list.reason}"
     if not shown.items:
         yield f"round {shown.round}: no listed instance is known to be of {shown.service}"
-    nameless = _nameless(shown)
-    if nameless and (before is None or nameless != _nameless(before)):
+    nameless = shown.unattributed
+    if nameless and (before is None or nameless != before.unattributed):
         are = "is" if nameless == 1 else "are"
         listed = shown.coverage.listed if shown.coverage else 0
         yield f"round {shown.round}: {nameless} of {listed} listed {are} unknown, of any service"
     if shown.rejected and (before is None or shown.rejected != before.rejected):
         yield rejected_warning(shown.rejected)
-
-
-def _nameless(shown: TrackRound) -> int:
-    """How many unknown instances are not among the rows, and may be of any service."""
-    if shown.coverage is None:
-        return 0
-    return shown.coverage.unknown - sum(row.status is Status.UNKNOWN for row in shown.items)
 
 
 def rejected_warning(rejected: Sequence[str]) -> str:
@@ -177,15 +219,16 @@ def no_risk_sentence(report: ServicesAtRisk) -> str:
     return f"{sentence}; {unknown} unknown" if unknown else sentence
 
 
-def _answered(coverage: Coverage) -> str:
-    return f"{coverage.answered} answered, {coverage.unknown} unknown"
-
-
-def _instance_cells(row: InstanceRow) -> tuple[str | Cell, ...]:
+def _instance_cells(row: InstanceRow, policy: HealthPolicy | None) -> tuple[str | Cell, ...]:
+    """With a policy an unhealthy instance has its reason as well."""
     cells = (
         row.service or MISSING,
         Cell(row.status, row.status),
         percent(row.cpu_percent),
         percent(row.memory_percent),
     )
-    return cells if row.reason is None else (*cells, row.reason)
+    reason = row.reason
+    if policy is not None and row.cpu_percent is not None and row.memory_percent is not None:
+        excess = policy.excess(row.cpu_percent, row.memory_percent)
+        reason = f"over its limit: {excess}" if excess else None
+    return cells if reason is None else (*cells, reason)

@@ -1,6 +1,6 @@
 """What every human format shares: columns and colours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
@@ -14,6 +14,9 @@ _COLOR_OF: dict[str, str] = {
     Verdict.POSSIBLY_AT_RISK: "YELLOW",
     Verdict.AT_RISK: "RED",
 }
+# Free text that has less room beside the columns than this gets lines of its own.
+_LEAST_FREE_WIDTH = 16
+_INDENT = 4
 
 
 def colored(text: str, status: Status | Verdict) -> str:
@@ -22,9 +25,22 @@ def colored(text: str, status: Status | Verdict) -> str:
     return f"{getattr(Fore, _COLOR_OF[status])}{text}{Style.RESET_ALL}"
 
 
+class Look(NamedTuple):
+    """How text is to be shown. ``width`` is the terminal's, None where lines may be of any length;
+    ``ascii_only`` is for terminals that show nothing else.
+    """
+
+    color: bool = False
+    headers: bool = True
+    width: int | None = None
+    ascii_only: bool = False
+
+
 class Column(NamedTuple):
     """``gap`` is the space before it. ``number`` puts it to the right, or with ``title_left`` only
     its cells. A ``free`` one, which must be the last, is as wide as its title, whatever it holds.
+    One that has a ``least_width`` may be cut down to it where the line is too long. ``above`` is a
+    title over this and the following columns.
     """
 
     title: str
@@ -33,6 +49,8 @@ class Column(NamedTuple):
     gap: int = 2
     title_left: bool = False
     free: bool = False
+    least_width: int | None = None
+    above: str = ""
 
 
 class Cell(NamedTuple):
@@ -42,37 +60,74 @@ class Cell(NamedTuple):
     status: Status | Verdict | None = None
 
 
-def draw_table(
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[str | Cell]],
-    *,
-    color: bool,
-    headers: bool = True,
-) -> str:
-    """The rows under their headers and a rule; what a row has beyond the columns follows freely.
+class Table(NamedTuple):
+    """What a row has beyond the columns follows freely."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str | Cell]]
+
+
+def draw(table: Table, look: Look) -> str:
+    """The rows under their headers and a rule, each a line of its own that ends with a newline."""
+    return "".join(f"{line}\n" for line in lines_of(table, look))
+
+
+def lines_of(table: Table, look: Look) -> list[str]:
+    """The headers and the rule, then the rows.
 
     Most cells of a column hold one of few values, so each value is drawn once.
     """
-    drawn: list[dict[str | Cell, str]] = []
-    titles, table_width = "", 0
-    for index, column in enumerate(columns):
-        gap = " " * column.gap if index else ""
-        cells = {row[index]: _cell(row[index]) for row in rows}
-        width = max(display_width(column.title), column.min_width)
-        if not column.free:
-            width = max([width, *(display_width(cell.text) for cell in cells.values())])
-        drawn.append(
-            {key: gap + _padded(cell, column, width, color) for key, cell in cells.items()}
-        )
-        titles += gap + _padded(Cell(column.title), column, width, False, is_title=True)
-        table_width += len(gap) + width
-    lines = [titles.rstrip(), "-" * table_width] if headers else []
+    columns, rows = table
+    bound = len(columns) - columns[-1].free
+    cells = [{row[index]: _cell(row[index]) for row in rows} for index in range(bound)]
+    widths = _widths(columns, cells, look.width)
+    drawn = [
+        {key: gap + _padded(cell, column, width, look) for key, cell in values.items()}
+        for column, gap, width, values in zip(columns, _gaps(columns), widths, cells, strict=False)
+    ]
+    lines = _headers(columns, widths, look) if look.headers else []
     for row in rows:
         line = "".join([column[key] for column, key in zip(drawn, row, strict=False)])
-        for extra in row[len(columns) :]:
-            line += f"  {_cell(extra).text}"
-        lines.append(line.rstrip())
-    return "\n".join([*lines, ""])
+        if look.width is None:
+            for extra in row[bound:]:
+                line += f"  {_cell(extra).text}"
+            lines.append(line.rstrip())
+        else:
+            lines += _with_free_text(line, row[bound:], look.width)
+    return lines
+
+
+def _headers(columns: Sequence[Column], widths: Sequence[int], look: Look) -> list[str]:
+    above = titles = ""
+    for column, gap, width in zip(columns, _gaps(columns), widths, strict=True):
+        if column.above:
+            above = f"{above:{len(titles + gap)}}{column.above}"
+        titles += gap + _padded(Cell(column.title), column, width, Look(), is_title=True)
+    rule = "-" * min(len(titles), look.width or len(titles))
+    lines = [titles.rstrip(), rule]
+    return [above, *lines] if above else lines
+
+
+def _gaps(columns: Sequence[Column]) -> list[str]:
+    return ["", *(" " * column.gap for column in columns[1:])]
+
+
+def _with_free_text(line: str, extras: Sequence[str | Cell], width: int) -> Iterator[str]:
+    """The line and what follows it freely, beside it in a column of its own as far as it fits."""
+    free = "  ".join(_cell(extra).text for extra in extras)
+    if not free:
+        yield line.rstrip()
+        return
+    begin = display_width(without_color(line)) + 2
+    beside = width - begin
+    if beside >= min(_LEAST_FREE_WIDTH, display_width(free)):
+        first, *rest = wrapped(free, beside)
+        yield f"{line}  {first}"
+    else:
+        yield line.rstrip()
+        begin, rest = _INDENT, wrapped(free, max(1, width - _INDENT))
+    for more in rest:
+        yield " " * begin + more
 
 
 def display_width(text: str) -> int:
@@ -84,13 +139,62 @@ def display_width(text: str) -> int:
     return int(wcswidth(text))
 
 
+def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
+    """No more of the text than fits, with a mark where there was more."""
+    if display_width(text) <= width:
+        return text
+    mark = "~" if ascii_only else "…"
+    if text.isascii():
+        return text[: max(0, width - 1)] + mark[:width]
+    from wcwidth import clip
+
+    return str(clip(text, 0, max(0, width - 1))) + mark[:width]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines that fit, broken between words where that can be."""
+    if text.isascii():
+        import textwrap
+
+        return textwrap.wrap(text, width) or [""]
+    from wcwidth import wrap
+
+    return [str(line) for line in wrap(text, width)] or [""]
+
+
+def without_color(text: str) -> str:
+    if "\x1b" not in text:
+        return text
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _widths(
+    columns: Sequence[Column], cells: Sequence[dict[str | Cell, Cell]], most: int | None
+) -> list[int]:
+    widths = [max(display_width(column.title), column.min_width) for column in columns]
+    for index, values in enumerate(cells):
+        texts = (display_width(cell.text) for cell in values.values())
+        widths[index] = max([widths[index], *texts])
+    if most is not None:
+        excess = sum(widths) + sum(column.gap for column in columns[1:]) - most
+        for index, column in enumerate(columns):
+            if column.least_width is not None and excess > 0:
+                cut_by = min(excess, max(0, widths[index] - column.least_width))
+                widths[index] -= cut_by
+                excess -= cut_by
+    return widths
+
+
 def _cell(value: str | Cell) -> Cell:
     cell = value if isinstance(value, Cell) else Cell(value)
     return Cell(printable(cell.text), cell.status)
 
 
-def _padded(cell: Cell, column: Column, width: int, color: bool, *, is_title: bool = False) -> str:
-    space = " " * (width - display_width(cell.text))
-    text = colored(cell.text, cell.status) if color and cell.status is not None else cell.text
+def _padded(cell: Cell, column: Column, width: int, look: Look, *, is_title: bool = False) -> str:
+    shown = cut(cell.text, width, ascii_only=look.ascii_only)
+    space = " " * (width - display_width(shown))
+    text = colored(shown, cell.status) if look.color and cell.status is not None else shown
     to_the_right = column.number and not (is_title and column.title_left)
     return space + text if to_the_right else text + space

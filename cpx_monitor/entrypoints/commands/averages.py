@@ -1,16 +1,17 @@
 """Per service: its instances, how many are healthy, mean CPU and memory.
 
-The means are over the instances that answered.
+The means are over the instances that answered. With -o wide also the least,
+the 95th percentile and the most, and whether the service survives the loss
+of an instance: its load on one instance less is still within the limits.
 
 Usage:
-  cpx-monitor averages [options]
+  cpx-monitor averages [--service=<name>]... [options]
 
 Examples:
   cpx-monitor averages --url=http://localhost:8080
+  cpx-monitor averages --sort-by=cpu --reverse --top=3
   cpx-monitor averages -o json | jq '.items[].cpu_percent.mean'
 
-Options:
-  -o, --output=<format>       table, json or csv (default: table)
 """
 
 from cpx_monitor.entrypoints.arguments import Arguments
@@ -20,7 +21,8 @@ from cpx_monitor.entrypoints.interrupts import held
 
 def run(arguments: Arguments, console: Console) -> int:
     with held():
+        from cpx_monitor.app.reports import ServiceAverages
         from cpx_monitor.app.use_cases import averages
-        from cpx_monitor.entrypoints.reporting import report_once
+        from cpx_monitor.entrypoints.reporting import report_on
 
-    return report_once(arguments, console, averages)
+    return report_on(arguments, console, "averages", ServiceAverages, averages)

@@ -1,8 +1,13 @@
 """CPU and memory of a service's instances over time, until ctrl-c.
 
-A line for each instance and round. The servers are listed anew in every
-round, so instances that join or leave show. Where the list cannot be had, the
-last one stays, and a warning tells its age.
+On a terminal this is a screen that is drawn anew each round, with each
+instance's change and history. Elsewhere it is a line for each instance and
+round. At the end there is a summary: what each instance's load was, how often
+it was not well.
+
+The servers are listed anew in every round, so instances that join or leave
+show. Where the list cannot be had, the last one stays, and a warning tells
+its age.
 
 Usage:
   cpx-monitor track <service> [options]
@@ -10,81 +15,165 @@ Usage:
 Examples:
   cpx-monitor track AuthService --every=5
   cpx-monitor track AuthService --every=1m -o jsonl >> auth.jsonl
+  cpx-monitor track AuthService --record=incident.jsonl
+  cpx-monitor track AuthService --from=incident.jsonl --speed=10
 
-Options:
-      --every=<s>             from the start of one round to the start of the
-                              next: 5, 0.5, 5s, 1m (default: 5)
-      --count=<n>             end after so many rounds (default: go on)
-  -o, --output=<format>       table, jsonl or csv (default: table)
 """
 
 import contextlib
 import gc
+import math
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import (
-    Arguments,
-    Option,
-    duration_s,
-    one_of,
-    whole_number,
-)
-from cpx_monitor.entrypoints.command_line import UsageError
+from cpx_monitor.entrypoints.arguments import Arguments
 from cpx_monitor.entrypoints.console import Console, OutputClosed
 from cpx_monitor.entrypoints.interrupts import Interrupted, held
 
 if TYPE_CHECKING:
+    from cpx_monitor.app.history import History
+    from cpx_monitor.app.ports import Clock, Fleet
+    from cpx_monitor.app.reports import TrackedInstance, TrackRound
+    from cpx_monitor.app.selection import Order
+    from cpx_monitor.entrypoints.output import Output, Repeat
     from cpx_monitor.entrypoints.reading import Reading
-
-EVERY = Option("--every", duration_s, "5")
-COUNT = Option("--count", whole_number(1, 1_000_000_000), "")
-OUTPUT = Option("--output", one_of("table", "jsonl", "csv"), "table")
 
 
 def run(arguments: Arguments, console: Console) -> int:
     with held():
+        from cpx_monitor.app.history import History
+        from cpx_monitor.app.reports import TrackRound
+        from cpx_monitor.entrypoints.output import SPEED, Output, Repeat, order_of
         from cpx_monitor.entrypoints.reading import Reading
 
-    if arguments.words["--output"] == "json":
-        raise UsageError("json is one document, and track does not end", "use -o jsonl")
-    reading, count = Reading.from_arguments(arguments), arguments.given(COUNT)
-    every_s, output = arguments.value(EVERY), arguments.value(OUTPUT)
-    # Being told to stop is how tracking ends.
-    with contextlib.suppress(Interrupted, OutputClosed):
-        _track(arguments.words["<service>"], reading, every_s, count, output, console)
+    repeat = Repeat.from_arguments(arguments, "track")
+    assert repeat is not None  # for it is track
+    reading = Reading.from_arguments(arguments)
+    output = Output.from_arguments(arguments, console, reading.color)
+    history = History()
+    speed = arguments.given(SPEED)
+    tracking = _Tracking(arguments.words["<service>"], reading, repeat, speed, output, console)
+    try:
+        # Being told to stop is how tracking ends.
+        with contextlib.suppress(Interrupted):
+            tracking.run(order_of(arguments, TrackRound), history)
+        _conclude(history, output, console)
+    except OutputClosed:
+        pass
     return exit_codes.DONE
 
 
-def _track(
-    service: str,
-    reading: "Reading",
-    every_s: float,
-    count: int | None,
-    output: str,
-    console: Console,
-) -> None:
-    with held():
-        from cpx_monitor.adapters.presenters import machine, table
-        from cpx_monitor.app.tracking import track
-        from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
+class _Tracking:
+    def __init__(
+        self,
+        service: str,
+        reading: "Reading",
+        repeat: "Repeat",
+        speed: float | None,
+        output: "Output",
+        console: Console,
+    ) -> None:
+        self._service = service
+        self._reading = reading
+        self._repeat = repeat
+        self._speed = speed
+        self._output = output
+        self._console = console
 
-    color = console.wants_color(reading.color)
-    fleet, clock = fleet_and_clock(reading, console)
-    before = None
-    for shown in islice(track(fleet, clock, service, reading.policy, every_s), count):
-        match output:
-            case "table":
-                console.write(table.track_round(shown, color))
-            case "csv":
-                console.write(machine.track_csv(shown))
-            case _:
-                console.write(machine.track_jsonl(shown))
-        for warning in table.round_warnings(shown, before):
-            console.warn(warning)
-        if output == "table" and console.stdout.isatty():
-            console.tell(table.round_footer(shown))
-        before = shown
-        # There is time for it now; left to itself, garbage piles up for hundreds of rounds.
-        gc.collect()
+    def run(self, order: "Order", history: "History") -> None:
+        with held():
+            from cpx_monitor.adapters.presenters import table
+            from cpx_monitor.app.pace import every
+            from cpx_monitor.app.selection import arranged
+            from cpx_monitor.app.tracking import track
+            from cpx_monitor.entrypoints.bootstrap import fleet_and_clock, replay
+            from cpx_monitor.entrypoints.screen import Screen
+            from cpx_monitor.entrypoints.watching import is_live
+
+        live = is_live(self._output, self._console)
+        fleet: Fleet
+        clock: Clock
+        pace: Iterable[int]
+        if self._reading.source.recording is None:
+            fleet, clock = fleet_and_clock(self._reading, self._console)
+            pace = every(clock, self._repeat.every_s)
+        else:
+            speed = self._speed or (1 if live else math.inf)
+            fleet = clock = played = replay(self._reading.source.recording, self._console, speed)
+            pace = played.pace()
+        pace = islice(pace, self._repeat.rounds)
+        before = None
+        with Screen(self._console) as screen:
+            for shown in track(fleet, clock, self._service, self._reading.policy, pace):
+                instances = history.learn(shown)
+                warnings = list(table.round_warnings(shown, before))
+                chosen = arranged(shown, order)
+                if live:
+                    in_order = _in_order(instances, chosen, order)
+                    screen.show(partial(self._frame, shown, in_order, warnings, order))
+                else:
+                    self._append(chosen, shown, warnings)
+                before = shown
+                # There is time for it now; left to itself, garbage piles up for hundreds of rounds.
+                gc.collect()
+
+    def _frame(
+        self,
+        shown: "TrackRound",
+        instances: "Sequence[TrackedInstance]",
+        warnings: Sequence[str],
+        order: "Order",
+        size: os.terminal_size,
+    ) -> list[str]:
+        from cpx_monitor.adapters.presenters.live import Heading, Height, track_frame
+        from cpx_monitor.entrypoints.watching import when
+
+        took = f"took {shown.took_seconds:.2f} s"
+        replayed = self._reading.source.recording is not None
+        pace = "replayed" if replayed else f"every {self._repeat.every_s:g} s"
+        heading = Heading(
+            f"{when(shown.round, shown.observed_at)}, {pace}, {took}",
+            warnings,
+            "ctrl-c ends with a summary",
+        )
+        look = self._output.look._replace(width=size.columns)
+        height = Height(size.lines, keeps_worst=order.is_none)
+        return track_frame(shown, instances, heading, look, height)
+
+    def _append(self, chosen: "TrackRound", shown: "TrackRound", warnings: Sequence[str]) -> None:
+        from cpx_monitor.adapters.presenters import table
+
+        self._console.write(self._output.rendered(chosen))
+        for warning in warnings:
+            self._console.warn(warning)
+        if self._output.is_for_people and self._console.is_terminal:
+            self._console.tell(table.round_footer(shown))
+
+
+def _in_order(
+    instances: "Sequence[TrackedInstance]", chosen: "TrackRound", order: "Order"
+) -> "Sequence[TrackedInstance]":
+    """The instances as the rows chosen are; those that have left only where none is left out."""
+    if order.is_none and order.top is None:
+        return instances
+    by_ip = {tracked.row.ip: tracked for tracked in instances}
+    here = [by_ip.pop(row.ip) for row in chosen.items]
+    return [*here, *(tracked for tracked in by_ip.values() if order.top is None)]
+
+
+def _conclude(history: "History", output: "Output", console: Console) -> None:
+    from cpx_monitor.adapters.presenters.live import summary_table
+
+    summary = history.summary()
+    if summary is None:
+        return
+    text = summary_table(summary, output.look._replace(headers=True))
+    if output.is_for_people and console.is_terminal:
+        console.write(text)
+    else:
+        for line in text.splitlines():
+            console.tell(line)

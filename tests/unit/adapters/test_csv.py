@@ -4,7 +4,7 @@ import io
 import pytest
 from support import NOON, instance, snapshot, unknown
 
-from cpx_monitor.adapters.presenters.machine import render_csv, track_csv
+from cpx_monitor.adapters.presenters.machine import render_csv
 from cpx_monitor.app.reports import TrackRound
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
 from cpx_monitor.domain.health import HealthPolicy
@@ -78,7 +78,10 @@ def test_a_control_character_is_shown_escaped_so_that_a_row_is_a_line(name, show
 def test_rounds_of_a_track_go_on_below_the_headers_of_the_first():
     rows = (row_of(instance(1), POLICY),)
     first, second = (
-        track_csv(TrackRound(number, NOON, 0.05, "AuthService", rows, None, (), 0, None))
+        render_csv(
+            TrackRound(number, NOON, 0.05, "AuthService", rows, None, (), 0, None),
+            headers=number == 1,
+        )
         for number in (1, 2)
     )
 

@@ -2,7 +2,7 @@ import json
 
 from support import NOON, instance, snapshot, unknown
 
-from cpx_monitor.adapters.presenters.machine import render_json, track_jsonl
+from cpx_monitor.adapters.presenters.machine import render_json, render_jsonl
 from cpx_monitor.app.reports import TrackRound
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
 from cpx_monitor.domain.health import HealthPolicy
@@ -97,7 +97,7 @@ def test_a_tracked_round_is_a_json_object_a_line():
     rows = tuple(row_of(seen, POLICY) for seen in (instance(1), unknown(2, "AuthService")))
     shown = TrackRound(7, NOON, 0.05, "AuthService", rows, None, (), 0, None)
 
-    lines = track_jsonl(shown).splitlines()
+    lines = render_jsonl(shown).splitlines()
 
     assert [json.loads(line) for line in lines] == [
         {

@@ -10,8 +10,9 @@ from strategies import hostile_text, policies, snapshots, thresholds
 from support import NOON
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell, printable
-from cpx_monitor.adapters.presenters.machine import render_csv, render_json, track_csv, track_jsonl
-from cpx_monitor.adapters.presenters.table import render_table, round_warnings, track_round
+from cpx_monitor.adapters.presenters.machine import render_csv, render_json, render_jsonl
+from cpx_monitor.adapters.presenters.table import render_table, round_warnings
+from cpx_monitor.adapters.presenters.text import Look
 from cpx_monitor.app.reports import TrackRound
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 
@@ -42,7 +43,7 @@ def is_safe(text):
 @given(hostile_snapshots, policies, thresholds)
 def test_no_table_holds_a_control_character_and_a_row_is_a_line(seen, policy, threshold):
     for report in reports_of(seen, policy, threshold):
-        text = render_table(report, color=False)
+        text = render_table(report, Look())
         assert is_safe(text)
         assert text.count("\n") == 2 + len(report.items)
 
@@ -51,7 +52,7 @@ def test_no_table_holds_a_control_character_and_a_row_is_a_line(seen, policy, th
 def test_nor_does_what_track_prints(seen, policy, name):
     shown = round_of(list_instances(seen, policy), name)._replace(failure=name, rejected=(name,))
 
-    assert is_safe(track_round(shown, color=False))
+    assert is_safe(render_table(shown, Look()))
     for warning in round_warnings(shown, None):
         assert is_safe(printable(warning))
 
@@ -68,7 +69,7 @@ def test_json_gives_back_what_was_seen(seen, policy, threshold):
     assert [tuple(item["unhealthy_ips"]) for item in risky["items"]] == [
         item.unhealthy_ips for item in endangered.items
     ]
-    for line, item in zip(track_jsonl(round_of(listed)).splitlines(), listed.items, strict=True):
+    for line, item in zip(render_jsonl(round_of(listed)).splitlines(), listed.items, strict=True):
         assert json.loads(line)["service"] == item.service
 
 
@@ -88,7 +89,7 @@ def test_csv_gives_back_what_was_seen_made_harmless(seen, policy, threshold):
 def test_the_numbers_of_a_csv_are_those_that_were_seen(seen, policy):
     report = list_instances(seen, policy)
 
-    for text in (render_csv(report), track_csv(round_of(report))):
+    for text in (render_csv(report), render_csv(round_of(report))):
         records = csv.DictReader(io.StringIO(text))
         for record, item in zip(records, report.items, strict=True):
             number = record["cpu_percent"]

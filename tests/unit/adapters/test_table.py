@@ -2,6 +2,7 @@ import pytest
 from support import NOON, instance, snapshot, unknown
 
 from cpx_monitor.adapters.presenters import table
+from cpx_monitor.adapters.presenters.text import Look
 from cpx_monitor.app.reports import Coverage, TrackRound
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
 from cpx_monitor.domain.health import HealthPolicy
@@ -12,7 +13,7 @@ RED, GREEN, YELLOW, RESET = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 
 def listed(*observations, color=False, rejected=()):
     return table.render_table(
-        list_instances(snapshot(*observations, rejected=rejected), POLICY), color
+        list_instances(snapshot(*observations, rejected=rejected), POLICY), Look(color=color)
     )
 
 
@@ -102,7 +103,7 @@ def test_averages_are_means_to_one_decimal():
         instance(1, cpu=10, memory=1), instance(2, cpu=15, memory=95), unknown(3, "StorageService")
     )
 
-    assert table.render_table(averages(seen, POLICY), False) == (
+    assert table.render_table(averages(seen, POLICY), Look()) == (
         "Service         Instances  Healthy    CPU  Memory\n"
         "-------------------------------------------------\n"
         "AuthService             2      1/2  12.5%   48.0%\n"
@@ -113,7 +114,7 @@ def test_averages_are_means_to_one_decimal():
 def test_services_at_risk_are_listed_with_their_verdict_and_reason():
     seen = snapshot(instance(1), instance(4, "StorageService", 95, 85))
 
-    assert table.render_table(at_risk(seen, POLICY, 2), False) == (
+    assert table.render_table(at_risk(seen, POLICY, 2), Look()) == (
         "Service         Healthy  Verdict  Reason\n"
         "----------------------------------------\n"
         "StorageService      0/1  AtRisk   no healthy instance; unhealthy: 10.58.1.4 (CPU 95%)\n"
@@ -122,14 +123,14 @@ def test_services_at_risk_are_listed_with_their_verdict_and_reason():
 
 
 def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once():
-    assert table.track_round(tracked(1, instance(1), unknown(2, "AuthService")), False) == (
+    assert table.render_table(tracked(1, instance(1), unknown(2, "AuthService")), Look()) == (
         "Time                  Round  IP               Service      Status        CPU  Memory\n"
         "------------------------------------------------------------------------------------\n"
         "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%    20%\n"
         "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -      -"
         "  timed out after 5 s\n"
     )
-    assert table.track_round(tracked(2, instance(1, cpu=100)), False) == (
+    assert table.render_table(tracked(2, instance(1, cpu=100)), Look(headers=False)) == (
         "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%    20%\n"
     )
 
@@ -140,10 +141,10 @@ def test_the_footer_counts_every_status():
     assert table.footer(report) == "3 instances, 1 healthy, 1 unhealthy, 1 unknown in 0.05 s"
 
 
-def test_the_footer_of_the_other_reports_tells_the_coverage():
-    report = averages(snapshot(instance(1)), POLICY)
+def test_the_footer_is_the_whole_fleet_s_whatever_is_shown():
+    report = averages(snapshot(instance(1)), POLICY, only=())
 
-    assert table.footer(report) == "1 instance: 1 answered, 0 unknown in 0.05 s"
+    assert table.footer(report) == "1 instance, 1 healthy, 0 unhealthy, 0 unknown in 0.05 s"
 
 
 def test_the_footer_of_a_round_tells_the_service_s_health():
@@ -199,9 +200,9 @@ class TestWarningsOfARound:
         assert self.of(gone) == ["round 2: no listed instance is known to be of AuthService"]
 
     def test_count_the_unknown_that_may_be_of_any_service_when_their_number_changes(self):
-        first = tracked(1, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0))
-        second = tracked(2, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0))
-        third = tracked(3, instance(1), unknown(2), coverage=Coverage(9, 7, 2, 0))
+        first = tracked(1, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0), unattributed=2)
+        second = tracked(2, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0), unattributed=2)
+        third = tracked(3, instance(1), unknown(2), coverage=Coverage(9, 7, 2, 0), unattributed=1)
 
         assert self.of(first) == ["round 1: 2 of 9 listed are unknown, of any service"]
         assert self.of(second, first) == []

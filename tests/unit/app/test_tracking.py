@@ -4,9 +4,11 @@ import pytest
 from support import SimulatedClock, instance, snapshot, unknown
 
 from cpx_monitor.adapters.memory import InMemoryFleet
+from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Coverage
-from cpx_monitor.app.tracking import NoSuchService, track
+from cpx_monitor.app.selection import NoSuchService
+from cpx_monitor.app.tracking import track
 from cpx_monitor.domain.fleet import StaleList, Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status
 
@@ -17,7 +19,7 @@ DOWN = FleetUnavailable("cannot reach CPX at test: connection refused", Trouble.
 def rounds_of(*rounds, count, service="AuthService", clock=None, every_s=5.0):
     clock = clock or SimulatedClock()
     fleet = InMemoryFleet(rounds, clock)
-    return list(islice(track(fleet, clock, service, HealthPolicy(), every_s), count))
+    return list(islice(track(fleet, clock, service, HealthPolicy(), every(clock, every_s)), count))
 
 
 def rows(shown):
@@ -39,7 +41,8 @@ class SlowFleet:
 def starts_of(*took_s, every_s):
     """When each round started, and how many before it were missed."""
     clock = SimulatedClock()
-    tracked = track(SlowFleet(clock, *took_s), clock, "AuthService", HealthPolicy(), every_s)
+    pace = every(clock, every_s)
+    tracked = track(SlowFleet(clock, *took_s), clock, "AuthService", HealthPolicy(), pace)
     starts, missed = [], []
     for took, shown in zip(took_s, tracked, strict=False):
         starts.append(round(clock.passed_s - took, 6))
@@ -205,7 +208,8 @@ class AskedFleet:
         return seen
 
     def track(self, count):
-        tracked = track(self, SimulatedClock(), "AuthService", HealthPolicy(), 5)
+        clock = SimulatedClock()
+        tracked = track(self, clock, "AuthService", HealthPolicy(), every(clock, 5))
         return list(islice(tracked, count))
 
 

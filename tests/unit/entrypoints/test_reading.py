@@ -10,8 +10,8 @@ from cpx_monitor.entrypoints.arguments import (
     whole_number,
 )
 from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.reading import CONCURRENCY, MAX_CPU, URL, Reading
-from cpx_monitor.entrypoints.usage import READING_OPTIONS
+from cpx_monitor.entrypoints.reading import CONCURRENCY, MAX_CPU, URL, Reading, Source
+from cpx_monitor.entrypoints.usage import FLEET_OPTIONS
 
 NOTHING_TYPED = {
     "--url": None,
@@ -38,7 +38,7 @@ def reading(environ=None, **typed):
 def test_the_defaults_are_those_that_the_help_tells():
     default = reading()
 
-    assert default.url.address == "http://localhost:8080"
+    assert default.source.url.address == "http://localhost:8080"
     assert default.policy == HealthPolicy(90, 90)
     assert (default.timeout_s, default.deadline_s, default.concurrency) == (5, 30, None)
     for told in (
@@ -47,15 +47,15 @@ def test_the_defaults_are_those_that_the_help_tells():
         "(default: 5)",
         "(default: 30)",
     ):
-        assert told in READING_OPTIONS
+        assert told in FLEET_OPTIONS
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default():
     environ = {"CPX_URL": "two:2", "CPX_MAX_CPU": "70", "CPX_MAX_MEMORY": "60"}
 
-    assert reading(environ).url.address == "http://two:2"
+    assert reading(environ).source.url.address == "http://two:2"
     assert reading(environ).policy == HealthPolicy(70, 60)
-    assert reading(environ, url="one:1").url.address == "http://one:1"
+    assert reading(environ, url="one:1").source.url.address == "http://one:1"
     assert reading(environ, max_cpu="50").policy == HealthPolicy(50, 60)
 
 
@@ -64,7 +64,7 @@ def test_an_empty_variable_is_as_good_as_none():
 
 
 def test_the_demo_needs_no_url_whatever_the_environment_says():
-    assert reading({"CPX_URL": "http://x"}, demo=True).url is None
+    assert reading({"CPX_URL": "http://x"}, demo=True).source == Source()
 
 
 def test_the_demo_and_a_url_together_are_a_mistake():

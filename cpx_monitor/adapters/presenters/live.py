@@ -1,0 +1,303 @@
+"""What is on the screen while something is watched: lines that fit, without control codes."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from cpx_monitor.adapters.presenters.escape import printable
+from cpx_monitor.adapters.presenters.table import MISSING, footer, mean, percent, table_of
+from cpx_monitor.adapters.presenters.text import (
+    Cell,
+    Column,
+    Look,
+    Table,
+    cut,
+    display_width,
+    draw,
+    lines_of,
+    without_color,
+)
+from cpx_monitor.app.reports import (
+    InstanceRow,
+    Report,
+    ServiceAtRisk,
+    ServiceAverage,
+    Spread,
+    TrackedInstance,
+    TrackRound,
+    TrackSummary,
+)
+from cpx_monitor.domain.health import HealthPolicy, Status
+
+_BARS = "▁▂▃▄▅▆▇█"
+_ASCII_BARS = "_.-:=+*#"
+_UNSEEN = " "
+_LEAST_HISTORY = 4
+_MOST_HISTORY = 30
+_NOTE_WIDTH = len("was Unhealthy")
+
+
+class Heading(NamedTuple):
+    """What stands above the rows: when this was, what is wrong, how to end it."""
+
+    when: str
+    warnings: Sequence[str] = ()
+    ending: str = "ctrl-c ends"
+
+
+class Height(NamedTuple):
+    """Of the terminal in lines; ``keeps_worst`` is for rows in an order that nobody asked for: then
+    those that stay in view are the worst, otherwise the first.
+    """
+
+    lines: int
+    keeps_worst: bool = True
+
+
+def track_frame(
+    shown: TrackRound,
+    instances: Sequence[TrackedInstance],
+    heading: Heading,
+    look: Look,
+    height: Height,
+) -> list[str]:
+    """A tracked round: how the service is, then a row for each instance, as far as they fit."""
+    rows = shown.items
+    healthy = sum(row.status is Status.HEALTHY for row in rows)
+    summary = (
+        f"{shown.service}: {healthy} of {len(rows)} healthy,"
+        f" mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
+        f" memory {mean(_mean([row.memory_percent for row in rows]))}"
+    )
+    return _framed(
+        [summary, *_heading_lines(heading)],
+        instances,
+        lambda kept: lines_of(_tracked_table(kept, shown.policy, look), look._replace(width=None)),
+        look,
+        height,
+    )
+
+
+def report_frame(
+    report: Report, heading: Heading, look: Look, height: Height, *, wide: bool
+) -> list[str]:
+    """A report that is made again and again, as far as it fits."""
+
+    def lines(kept: Sequence[Any]) -> list[str]:
+        # Free text must not wrap here, or nobody knew how many rows fit.
+        table = table_of(report._replace(items=tuple(kept)), wide=wide)
+        return lines_of(table, look._replace(width=None))
+
+    return _framed([footer(report), *_heading_lines(heading)], report.items, lines, look, height)
+
+
+def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = False) -> str:
+    """The last ``width`` percentages as bars of a fixed scale, to the right; 0 is the lowest."""
+    bars = _ASCII_BARS if ascii_only else _BARS
+    drawn = [_UNSEEN if value is None else bars[_level(value)] for value in values[-width:]]
+    return "".join(drawn).rjust(width) if width else ""
+
+
+def summary_table(summary: TrackSummary, look: Look) -> str:
+    """Per instance what its load was, and how often it was not well."""
+
+    def of(spread: Spread) -> tuple[str, ...]:
+        average = MISSING if spread.mean is None else f"{spread.mean:.1f}"
+        least, p95, most = (
+            MISSING if value is None else f"{value:g}"
+            for value in (spread.min, spread.p95, spread.max)
+        )
+        return least, average, p95, most
+
+    values = [
+        Column("min", number=True, min_width=3),
+        Column("mean", number=True, min_width=5, gap=1),
+        Column("p95", number=True, min_width=3, gap=1),
+        Column("max", number=True, min_width=3, gap=1),
+    ]
+    columns = [
+        Column("IP"),
+        values[0]._replace(above="CPU %"),
+        *values[1:],
+        values[0]._replace(above="Memory %"),
+        *values[1:],
+        *(Column(title, number=True) for title in ("Unhealthy", "Unknown", "Flips")),
+    ]
+    rows = [
+        (
+            item.ip,
+            *of(item.cpu_percent),
+            *of(item.memory_percent),
+            _share(item.unhealthy_share),
+            _share(item.unknown_share),
+            str(item.flips),
+        )
+        for item in summary.items
+    ]
+    return f"{_summary_line(summary)}\n{draw(Table(columns, rows), look)}"
+
+
+def _summary_line(summary: TrackSummary) -> str:
+    rounds = "1 round" if summary.rounds == 1 else f"{summary.rounds} rounds"
+    began, ended = (
+        moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (summary.began_at, summary.ended_at)
+    )
+    failed = f", {summary.failed_rounds} of them failed" if summary.failed_rounds else ""
+    return f"{summary.service}: {rounds} from {began} to {ended}{failed}"
+
+
+def _share(share: float) -> str:
+    """As a percentage that is 0 or 100 only where it is exactly that."""
+    if 0 < share < 0.005:
+        return "<1%"
+    if 0.995 <= share < 1:
+        return ">99%"
+    return f"{share:.0%}"
+
+
+def _heading_lines(heading: Heading) -> list[str]:
+    return [f"{heading.when}; {heading.ending}", *heading.warnings, ""]
+
+
+def _framed(
+    above: Sequence[str],
+    rows: Sequence[Any],
+    lines_of_rows: Callable[[Sequence[Any]], list[str]],
+    look: Look,
+    height: Height,
+) -> list[str]:
+    headers = 2 if look.headers else 0
+    room = height.lines - len(above) - headers
+    left_out: Sequence[Any] = ()
+    if len(rows) > room:
+        kept = _kept(rows, max(0, room - 1), height.keeps_worst)
+        left_out = [row for index, row in enumerate(rows) if index not in kept]
+        rows = [row for index, row in enumerate(rows) if index in kept]
+    lines = [*map(printable, above), *lines_of_rows(rows)]
+    if left_out:
+        # Where not even this fits, it is still what matters most.
+        lines = [*lines[: height.lines - 1], _left_out(left_out)]
+    width = look.width or 0
+    return [_fitted(line, width, look) for line in lines[: height.lines]]
+
+
+def _fitted(line: str, width: int, look: Look) -> str:
+    if display_width(without_color(line)) <= width:
+        return line
+    if "\x1b" not in line:
+        return cut(line, width, ascii_only=look.ascii_only)
+    from wcwidth import clip
+
+    return str(clip(line, 0, width))
+
+
+def _left_out(rows: Sequence[Any]) -> str:
+    more = "1 more row does" if len(rows) == 1 else f"{len(rows)} more rows do"
+    states = [row.status for row in map(_row_of, rows) if isinstance(row, InstanceRow)]
+    counts = [f"{states.count(status)} {status.lower()}" for status in Status if status in states]
+    return f"{more} not fit{': ' if counts else ''}{', '.join(counts)}"
+
+
+def _kept(rows: Sequence[Any], number: int, keeps_worst: bool) -> set[int]:
+    """Which rows stay in view, by their place."""
+    places = range(len(rows))
+    if not keeps_worst:
+        return set(places[:number])
+    return set(sorted(places, key=lambda place: _badness(rows[place]), reverse=True)[:number])
+
+
+def _badness(row: Any) -> tuple[float, float]:
+    """The worse, the greater: first how much is not healthy, then how loaded."""
+    if isinstance(row, TrackedInstance) and row.note == "left":
+        return 0, -1
+    row = _row_of(row)
+    if isinstance(row, InstanceRow):
+        return row.status is not Status.HEALTHY, _load(row.cpu_percent, row.memory_percent)
+    if isinstance(row, ServiceAverage):
+        load = _load(row.cpu_percent.mean, row.memory_percent.mean)
+        return 1 - row.healthy / row.instances, load
+    assert isinstance(row, ServiceAtRisk)
+    return -row.healthy, 0
+
+
+def _row_of(row: Any) -> Any:
+    return row.row if isinstance(row, TrackedInstance) else row
+
+
+def _load(cpu_percent: float | None, memory_percent: float | None) -> float:
+    """The higher of the two; what is unknown may be anything."""
+    if cpu_percent is None or memory_percent is None:
+        return math.inf
+    return max(cpu_percent, memory_percent)
+
+
+def _tracked_table(instances: Sequence[TrackedInstance], policy: HealthPolicy, look: Look) -> Table:
+    """Wide terminals have room for the histories, narrow ones don't."""
+    plain = _columns(history=0)
+    rows = [_tracked_row(tracked, policy, 0, look) for tracked in instances]
+    used = display_width(lines_of(Table(plain, [row[:-1] for row in rows]), Look())[1])
+    spare = (look.width or 0) - used - 2 - _NOTE_WIDTH
+    history = min(_MOST_HISTORY, (spare - 2) // 2)
+    if history < _LEAST_HISTORY:
+        return Table(plain, rows)
+    return Table(
+        _columns(history),
+        [_tracked_row(tracked, policy, history, look) for tracked in instances],
+    )
+
+
+def _columns(history: int) -> list[Column]:
+    change = Column("Change", number=True, gap=1)
+    past = [Column("", min_width=history, gap=1)] if history else []
+    return [
+        Column("IP"),
+        Column("Status", min_width=len(Status.UNHEALTHY)),
+        Column("CPU", number=True, min_width=len("100%")),
+        change,
+        *past,
+        Column("Memory", number=True),
+        change,
+        *past,
+    ]
+
+
+def _tracked_row(
+    tracked: TrackedInstance, policy: HealthPolicy, history: int, look: Look
+) -> tuple[str | Cell, ...]:
+    row = tracked.row
+
+    def load(
+        value: float | None, limit: float, change: float | None, recent: Sequence[float | None]
+    ) -> list[str | Cell]:
+        over = Status.UNHEALTHY if value is not None and value > limit else None
+        past = [spark(recent, history, ascii_only=look.ascii_only)] if history else []
+        return [Cell(percent(value), over), _signed(change), *past]
+
+    has_left = tracked.note == "left"
+    return (
+        row.ip,
+        MISSING if has_left else Cell(row.status, row.status),
+        *load(row.cpu_percent, policy.max_cpu_percent, tracked.cpu_change, tracked.recent_cpu),
+        *load(
+            row.memory_percent,
+            policy.max_memory_percent,
+            tracked.memory_change,
+            tracked.recent_memory,
+        ),
+        ", ".join(filter(None, (tracked.note, row.reason))),
+    )
+
+
+def _signed(change: float | None) -> str:
+    if change is None:
+        return MISSING
+    return f"{change:+.4g}" if change else "0"
+
+
+def _level(value: float) -> int:
+    return min(len(_BARS) - 1, int(value * len(_BARS) / 100))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None

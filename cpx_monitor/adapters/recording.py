@@ -1,0 +1,353 @@
+"""What was seen of a fleet, in a file: a line of json for each observation.
+
+The first line names the format and its version. Observations tell their round and its time, and
+the last line of a round marks it as complete, or says why it failed. A round holds those who were
+asked; of the others the last observation stands, until the mark of a round says that they left.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, BinaryIO, NamedTuple
+
+from cpx_monitor.app.ports import (
+    Clock,
+    Fleet,
+    FleetUnavailable,
+    RecordingUnusable,
+    Selection,
+    Trouble,
+)
+from cpx_monitor.domain.fleet import (
+    Instance,
+    Observation,
+    Snapshot,
+    StaleList,
+    Unknown,
+    canonical_address,
+    in_address_order,
+)
+
+FORMAT = "cpx-monitor-recording"
+VERSION = 1
+# A pause in a recording is not worth more of anybody's time than this.
+LONGEST_PAUSE_S = 60.0
+_MOST_LINE_BYTES = 64 * 1024 * 1024
+
+Tell = Callable[[str], None]
+
+
+class RecordingFleet:
+    """Looks at another fleet, and writes down what it saw before anybody else hears of it.
+
+    Raises:
+        RecordingUnusable: at once where the file cannot be appended to; later where it is full.
+    """
+
+    def __init__(self, fleet: Fleet, path: str, clock: Clock, warn: Tell) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self._path = path
+        self._listed: set[str] = set()
+        try:
+            self._file = _opened_to_append(path)
+            self._round = _prepared(self._file, path, warn)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
+        observed_at = self._clock.now()
+        self._round += 1
+        try:
+            snapshot = self._fleet.snapshot(select)
+        except FleetUnavailable as error:
+            self._write([self._failure(error, observed_at)])
+            raise
+        self._write([*self._observations(snapshot), self._mark(snapshot)])
+        return snapshot
+
+    def _observations(self, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+        when = self._when(snapshot.observed_at)
+        for seen in snapshot.observations:
+            yield {**when, **seen._asdict()}
+
+    def _mark(self, snapshot: Snapshot) -> dict[str, Any]:
+        listed = {seen.ip for seen in snapshot.observations}.union(snapshot.not_asked)
+        left = sorted(self._listed - listed)
+        self._listed = listed
+        stale = snapshot.stale_list
+        return {
+            **self._when(snapshot.observed_at),
+            "complete": True,
+            "observations": len(snapshot.observations),
+            "everybody_asked": not snapshot.not_asked,
+            "left": left,
+            "rejected": list(snapshot.rejected),
+            "source": snapshot.source,
+            "took_seconds": round(snapshot.took_s, 6),
+            "stale_list": None if stale is None else stale._asdict(),
+        }
+
+    def _failure(self, error: FleetUnavailable, observed_at: datetime) -> dict[str, Any]:
+        return {
+            **self._when(observed_at),
+            "complete": False,
+            "failure": str(error),
+            "trouble": error.trouble.name,
+        }
+
+    def _when(self, observed_at: datetime) -> dict[str, Any]:
+        return {"round": self._round, "observed_at": observed_at.isoformat()}
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        try:
+            self._file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+            self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: OSError) -> RecordingUnusable:
+        return RecordingUnusable(f"cannot write {self._path}: {(error.strerror or '').lower()}")
+
+
+def _opened_to_append(path: str) -> BinaryIO:
+    import fcntl
+
+    file = open(path, "ab+")  # noqa: SIM115 - for as long as the process lives
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecordingUnusable(f"another cpx-monitor is recording to {path}") from None
+    return file
+
+
+def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
+    """Makes the file one that rounds can be appended to; the number of its last round."""
+    if not file.seekable() or not os.fstat(file.fileno()).st_size:
+        file.write(json.dumps({"format": FORMAT, "version": VERSION}).encode() + b"\n")
+        return 0
+    file.seek(0)
+    _check_header(file.readline(_MOST_LINE_BYTES), path)
+    size = os.fstat(file.fileno()).st_size
+    file.seek(max(0, size - _MOST_LINE_BYTES))
+    end = file.read()
+    if not end.endswith(b"\n"):
+        # What follows must begin on a line of its own, and half a line is of no use to anybody.
+        warn(f"{path} was cut off in mid-line: that line is dropped")
+        kept = end[: end.rfind(b"\n") + 1]
+        file.truncate(size - len(end) + len(kept))
+        end = kept
+    try:
+        return int(json.loads(end.splitlines()[-1]).get("round", 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0
+
+
+def _check_header(line: bytes, path: str) -> None:
+    try:
+        header = json.loads(line)
+        is_ours = header["format"] == FORMAT
+        version = header["version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        is_ours, version = False, None
+    if not is_ours:
+        raise RecordingUnusable(f"{path} is no recording of cpx-monitor")
+    if version != VERSION:
+        raise RecordingUnusable(
+            f"{path} is a recording of version {version!r}, and this program reads {VERSION}"
+        )
+
+
+class RecordedRound(NamedTuple):
+    observed_at: datetime
+    outcome: Snapshot | FleetUnavailable
+
+
+class Recording:
+    """A recording to read. What is damaged is left out, and told with the number of its line.
+
+    Raises:
+        RecordingUnusable: there is no such file, or it is no recording.
+    """
+
+    def __init__(self, path: str, warn: Tell) -> None:
+        self._path = path
+        self._warn = warn
+        self._known: dict[str, tuple[datetime, Observation]] = {}
+        try:
+            self._file = open(path, "rb")  # noqa: SIM115 - read while it is iterated over
+            header = self._file.readline(_MOST_LINE_BYTES)
+        except OSError as error:
+            why = (error.strerror or "").lower()
+            raise RecordingUnusable(f"cannot read {path}: {why}") from None
+        _check_header(header, path)
+
+    def rounds(self) -> Iterator[RecordedRound]:
+        """Once, from the beginning; a round that is not complete is left out."""
+        observed: dict[str, Observation] = {}
+        for number, line in self._lines():
+            try:
+                entry = json.loads(line)
+                observed_at = datetime.fromisoformat(entry["observed_at"])
+                if "ip" in entry:
+                    seen = _observation(entry)
+                    observed[seen.ip] = seen
+                    continue
+                yield RecordedRound(observed_at, self._outcome(entry, observed_at, observed))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                self._warn(f"{self._path}, line {number}: cannot be used, left out")
+                continue
+            observed = {}
+        if observed:
+            self._warn(f"{self._path} ends within a round, which is left out")
+
+    def last(self) -> Snapshot:
+        """The last complete round, filled up with what was last seen of those it did not ask.
+
+        Raises:
+            RecordingUnusable: there is none.
+        """
+        last: Snapshot | None = None
+        known: dict[str, tuple[datetime, Observation]] = {}
+        for recorded in self.rounds():
+            if isinstance(recorded.outcome, Snapshot):
+                last, known = recorded.outcome, dict(self._known)
+        if last is None:
+            raise RecordingUnusable(f"{self._path} holds no complete round")
+        if last.not_asked:
+            oldest = min(seen_at for seen_at, _ in known.values())
+            age_s = (last.observed_at - oldest).total_seconds()
+            self._warn(
+                f"{len(last.not_asked)} of {len(known)} instances were not asked in the last round:"
+                f" what is shown of them is up to {age_s:.0f} s older"
+            )
+        everybody = in_address_order(seen for _, seen in known.values())
+        return last._replace(observations=everybody, not_asked=())
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        number = 1
+        try:
+            while line := self._file.readline(_MOST_LINE_BYTES):
+                number += 1
+                if not line.endswith(b"\n"):
+                    self._warn(f"{self._path} is cut off in mid-line: read up to there")
+                    return
+                if line.strip():
+                    yield number, line
+        except OSError as error:
+            why = (error.strerror or "").lower()
+            raise RecordingUnusable(f"cannot read {self._path}: {why}") from None
+
+    def _outcome(
+        self, mark: dict[str, Any], observed_at: datetime, observed: dict[str, Observation]
+    ) -> Snapshot | FleetUnavailable:
+        if not mark["complete"]:
+            return FleetUnavailable(_text(mark["failure"]), Trouble[mark["trouble"]])
+        if mark["observations"] != len(observed):
+            raise ValueError("a part of the round is missing")
+        if mark["everybody_asked"]:
+            self._known = {}
+        for ip in mark["left"]:
+            self._known.pop(ip, None)
+        self._known.update((ip, (observed_at, seen)) for ip, seen in observed.items())
+        stale = mark["stale_list"]
+        return Snapshot(
+            source=_text(mark["source"]),
+            observed_at=observed_at,
+            took_s=float(mark["took_seconds"]),
+            observations=in_address_order(observed.values()),
+            rejected=tuple(_text(entry) for entry in mark["rejected"]),
+            not_asked=tuple(ip for ip in self._known if ip not in observed),
+            stale_list=stale and StaleList(float(stale["age_s"]), _text(stale["reason"])),
+        )
+
+
+def _observation(entry: dict[str, Any]) -> Observation:
+    """
+    Raises:
+        ValueError, KeyError: it is none.
+    """
+    ip = canonical_address(_text(entry["ip"]))
+    service = entry["service"]
+    if "reason" in entry:
+        return Unknown(ip, _text(entry["reason"]), None if service is None else _text(service))
+    return Instance(
+        ip, _text(service), _percent(entry["cpu_percent"]), _percent(entry["memory_percent"])
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("no text")
+    return value
+
+
+def _percent(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
+        raise ValueError("no percentage")
+    return value
+
+
+class Replay:
+    """A recording as a fleet and as the clock of the time when it was made.
+
+    ``pace`` brings the next round; whoever asks then is answered out of it.
+    """
+
+    def __init__(
+        self, recording: Recording, sleep: Callable[[float], object], speed: float
+    ) -> None:
+        self._rounds = recording.rounds()
+        self._sleep = sleep
+        self._speed = speed
+        self._current: RecordedRound | None = None
+
+    def pace(self) -> Iterator[int]:
+        """One for each round, as long after the one before as it was then, divided by the speed.
+
+        What failed before anything was seen is passed over.
+        """
+        for recorded in self._rounds:
+            if self._current is None and isinstance(recorded.outcome, FleetUnavailable):
+                continue
+            if self._current is not None:
+                pause = recorded.observed_at - self._current.observed_at
+                pause_s = min(max(0.0, pause.total_seconds()), LONGEST_PAUSE_S)
+                self._sleep(pause_s / self._speed)
+            self._current = recorded
+            yield 0
+
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
+        assert self._current is not None  # for pace comes first
+        if isinstance(self._current.outcome, FleetUnavailable):
+            raise self._current.outcome
+        return self._current.outcome
+
+    def now(self) -> datetime:
+        assert self._current is not None
+        return self._current.observed_at
+
+    def monotonic_s(self) -> float:
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self._sleep(seconds)
+
+
+class RecordedFleet:
+    """The end of a recording as a fleet: the same, however often it is looked at."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._last = recording.last()
+
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
+        if select is None:
+            return self._last
+        wanted = select([seen.ip for seen in self._last.observations])
+        return self._last._replace(
+            observations=tuple(seen for seen in self._last.observations if seen.ip in wanted),
+            not_asked=tuple(seen.ip for seen in self._last.observations if seen.ip not in wanted),
+        )

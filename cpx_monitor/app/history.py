@@ -1,0 +1,170 @@
+"""What a tracked service did, from round to round, in memory that does not grow with time."""
+
+import math
+from collections import Counter, deque
+
+from cpx_monitor.app.reports import (
+    InstanceRow,
+    InstanceSummary,
+    Spread,
+    TrackedInstance,
+    TrackRound,
+    TrackSummary,
+)
+from cpx_monitor.domain.fleet import address_order
+from cpx_monitor.domain.health import Status
+
+RECENT_ROUNDS = 120
+MARKED_ROUNDS = 3
+FLAPPING_ROUNDS = 10
+FLAPPING_FLIPS = 2
+
+
+class History:
+    """Rounds go in, in their order; what to show of them comes out."""
+
+    def __init__(self) -> None:
+        self._instances: dict[str, _Instance] = {}
+        self._first: TrackRound | None = None
+        self._last: TrackRound | None = None
+        self._rounds = 0
+        self._failed = 0
+
+    def learn(self, shown: TrackRound) -> tuple[TrackedInstance, ...]:
+        """The instances of this round and those that left lately, in address order."""
+        is_first = self._first is None
+        self._first = self._first or shown
+        self._last = shown
+        self._rounds += 1
+        self._failed += shown.failure is not None
+        for row in shown.items:
+            if row.ip not in self._instances:
+                joined_in = None if is_first else self._rounds
+                self._instances[row.ip] = _Instance(joined_in)
+            self._instances[row.ip].learn(self._rounds, row)
+        latest = [
+            self._instances[ip].tracked(self._rounds)
+            for ip in sorted(self._instances, key=address_order)
+        ]
+        return tuple(tracked for tracked in latest if tracked is not None)
+
+    def summary(self) -> TrackSummary | None:
+        """None before the first round."""
+        if self._first is None or self._last is None:
+            return None
+        return TrackSummary(
+            service=self._last.service,
+            rounds=self._rounds,
+            failed_rounds=self._failed,
+            began_at=self._first.observed_at,
+            ended_at=self._last.observed_at,
+            items=tuple(
+                self._instances[ip].summary(ip) for ip in sorted(self._instances, key=address_order)
+            ),
+        )
+
+
+class _Distribution:
+    """Percentages as they were met.
+
+    Where they have more than two decimals, only the 95th percentile is rounded to those: so there
+    are no more than 10,001 different ones to count.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[float] = Counter()
+        self._sum = 0.0
+        self._least = math.inf
+        self._most = -math.inf
+
+    def add(self, value: float) -> None:
+        self._counts[round(value, 2)] += 1
+        self._sum += value
+        self._least, self._most = min(self._least, value), max(self._most, value)
+
+    def spread(self) -> Spread:
+        total = self._counts.total()
+        if not total:
+            return Spread(None, None, None, None)
+        nearest_rank = math.ceil(95 * total / 100)
+        for p95 in sorted(self._counts):
+            nearest_rank -= self._counts[p95]
+            if nearest_rank <= 0:
+                break
+        return Spread(self._sum / total, self._least, p95, self._most)
+
+
+class _Instance:
+    def __init__(self, joined_in: int | None) -> None:
+        self._joined_in = joined_in
+        self._row: InstanceRow | None = None
+        self._before: InstanceRow | None = None
+        self._seen_in = 0
+        self._recent: deque[InstanceRow] = deque(maxlen=RECENT_ROUNDS)
+        self._flipped_in: deque[int] = deque(maxlen=FLAPPING_FLIPS)
+        self._statuses: Counter[Status] = Counter()
+        self._flips = 0
+        self._cpu, self._memory = _Distribution(), _Distribution()
+
+    def learn(self, number: int, row: InstanceRow) -> None:
+        # Whoever was away has nothing to be compared with.
+        self._before = self._row if self._seen_in == number - 1 else None
+        self._row, self._seen_in = row, number
+        self._recent.append(row)
+        self._statuses[row.status] += 1
+        if row.cpu_percent is not None:
+            self._cpu.add(row.cpu_percent)
+        if row.memory_percent is not None:
+            self._memory.add(row.memory_percent)
+        before = self._before
+        if before and (before.status is Status.HEALTHY) != (row.status is Status.HEALTHY):
+            self._flips += 1
+            self._flipped_in.append(number)
+
+    def tracked(self, number: int) -> TrackedInstance | None:
+        """As it stands in that round; None where it left a while ago."""
+        row, before = self._row, self._before
+        if row is None or self._seen_in <= number - MARKED_ROUNDS:
+            return None
+        if self._seen_in < number:
+            row = row._replace(
+                status=Status.UNKNOWN, cpu_percent=None, memory_percent=None, reason=None
+            )
+            before = None
+        return TrackedInstance(
+            row=row,
+            cpu_change=_change(before and before.cpu_percent, row.cpu_percent),
+            memory_change=_change(before and before.memory_percent, row.memory_percent),
+            recent_cpu=tuple(each.cpu_percent for each in self._recent),
+            recent_memory=tuple(each.memory_percent for each in self._recent),
+            note=self._note(number),
+        )
+
+    def summary(self, ip: str) -> InstanceSummary:
+        rounds = self._statuses.total()
+        return InstanceSummary(
+            ip=ip,
+            rounds=rounds,
+            cpu_percent=self._cpu.spread(),
+            memory_percent=self._memory.spread(),
+            unhealthy_share=self._statuses[Status.UNHEALTHY] / rounds,
+            unknown_share=self._statuses[Status.UNKNOWN] / rounds,
+            flips=self._flips,
+        )
+
+    def _note(self, number: int) -> str:
+        if self._seen_in < number:
+            return "left"
+        if self._joined_in is not None and self._joined_in > number - MARKED_ROUNDS:
+            return "joined"
+        flips = self._flipped_in
+        if len(flips) == FLAPPING_FLIPS and flips[0] > number - FLAPPING_ROUNDS:
+            return "flapped"
+        row, before = self._row, self._before
+        if row is not None and before is not None and row.status is not before.status:
+            return f"was {before.status}"
+        return ""
+
+
+def _change(before: float | None, now: float | None) -> float | None:
+    return None if before is None or now is None else now - before

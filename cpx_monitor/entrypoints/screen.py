@@ -1,0 +1,98 @@
+"""The terminal, taken over for as long as something is watched, and given back however it ends."""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType, TracebackType
+
+from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.interrupts import first_of_all, notice_while_waiting
+
+# https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: the alternate screen, the cursor.
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
+_LEAVE = "\x1b[?25h\x1b[?1049l"
+_HOME, _ERASE_LINE, _ERASE_BELOW, _ERASE_ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
+
+# What would end the process without giving it time to tidy up.
+_DEADLY = (signal.SIGHUP, signal.SIGQUIT)
+
+Draw = Callable[[os.terminal_size], Sequence[str]]
+"""The lines of a frame for a terminal of that size; none is wider or more than it has."""
+
+
+class Screen:
+    """Frames are drawn over one another, each in one write; a resize draws the last one anew.
+
+    Nothing is touched before the first frame.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._draw: Draw | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Screen":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._draw is None:
+            return
+        self._draw = None
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        first_of_all(None)
+        self._console.write(_LEAVE)
+
+    def show(self, draw: Draw) -> None:
+        if self._draw is None:
+            self._take_over()
+        self._draw = draw
+        self._redraw()
+
+    def _take_over(self) -> None:
+        notice_while_waiting()
+        first_of_all(self._give_back)
+        for number in _DEADLY:
+            self._before[number] = signal.signal(number, self._on_deadly_signal)
+        self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_stop)
+        self._before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._on_resize)
+        self._console.write(_ENTER)
+
+    def _redraw(self, before: str = "") -> None:
+        if self._draw is None:
+            return
+        size = self._console.size()
+        # A line is erased before it is written: after a full one that would take its last column.
+        lines = [_ERASE_LINE + line for line in self._draw(size)]
+        self._console.write(before + _HOME + "\r\n".join(lines) + _ERASE_BELOW)
+
+    def _give_back(self) -> None:
+        # Not through the buffer, which a frame may be on its way through.
+        os.write(self._console.stdout.fileno(), _LEAVE.encode())
+
+    def _soon(self, before: str) -> None:
+        """Where nobody is writing a frame: between two steps of gevent's loop."""
+        from gevent import get_hub
+
+        get_hub().loop.run_callback(self._redraw, before)
+
+    def _on_resize(self, number: int, frame: FrameType | None) -> None:
+        self._soon(_ERASE_ALL)
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        self._give_back()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        # Here the process goes on when it is told to.
+        signal.signal(number, self._on_stop)
+        self._soon(_ENTER)
+
+    def _on_deadly_signal(self, number: int, frame: FrameType | None) -> None:
+        self._give_back()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
