@@ -81,6 +81,8 @@ class CpxHttpFleet:
         self._tell = tell
         self._last_listing: Listing | None = None
         self._listed_at_s = 0.0
+        self._collection: _Collection | None = None
+        self._asked = 0
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         observed_at, began_s = self._clock.now(), self._clock.monotonic_s()
@@ -107,6 +109,12 @@ class CpxHttpFleet:
             not_asked=() if wanted is None else tuple(ip for ip in listed if ip not in wanted),
             stale_list=stale_list,
         )
+
+    def progress(self) -> tuple[int, int] | None:
+        """Of the latest collection: of how many something is known, and how many are asked; None
+        before anybody is.
+        """
+        return None if self._collection is None else (len(self._collection.observed), self._asked)
 
     def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:
         """A server that can't list its instances may still answer for them, so the last list stays;
@@ -180,7 +188,8 @@ class CpxHttpFleet:
     def _observe_all(
         self, asked: Sequence[str], listing: Listing, ends_at_s: float
     ) -> tuple[Observation, ...]:
-        collection = _Collection(self._get, listing, ends_at_s)
+        self._collection = collection = _Collection(self._get, listing, ends_at_s)
+        self._asked = len(asked)
         throttle = Throttle(self._clock.monotonic_s())
         fan_out = FanOut(self._limit, throttle, self._clock, collection.ask)
         late = self._too_late()

@@ -5,6 +5,7 @@ the last line of a round marks it as complete, or says why it failed. A round ho
 asked; of the others the last observation stands, until the mark of a round says that they left.
 """
 
+import contextlib
 import json
 import os
 import stat
@@ -52,10 +53,14 @@ class RecordingFleet:
         self._path = path
         self._listed: set[str] = set()
         try:
-            self._file = _opened_to_append(path)
-            self._round = _prepared(self._file, path, warn)
+            self._file, self._round = _opened_to_append(path, warn)
         except OSError as error:
             raise self._failed(error) from None
+
+    def close(self) -> None:
+        """What could not be written was told when it was to be."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         observed_at = self._clock.now()
@@ -112,16 +117,21 @@ class RecordingFleet:
         return RecordingUnusable(f"cannot write {self._path}: {(error.strerror or '').lower()}")
 
 
-def _opened_to_append(path: str) -> BinaryIO:
+def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
+    """The file, and the number of its last round."""
     import fcntl
 
-    file = open(path, "ab+")  # noqa: SIM115 - for as long as the process lives
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RecordingUnusable(f"another cpx-monitor is recording to {path}") from None
-    return file
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(path, "ab+"))
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RecordingUnusable(f"another cpx-monitor is recording to {path}") from None
+        last_round = _prepared(file, path, warn)
+        file.flush()
+        stack.pop_all()
+    return file, last_round
 
 
 def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
@@ -167,26 +177,19 @@ class RecordedRound(NamedTuple):
 
 
 class Recording:
-    """A recording to read. What is damaged is left out, and told with the number of its line.
-
-    Raises:
-        RecordingUnusable: there is no such file, or it is no recording.
-    """
+    """A recording to read. What is damaged is left out, and told with the number of its line."""
 
     def __init__(self, path: str, warn: Tell) -> None:
         self._path = path
         self._warn = warn
         self._known: dict[str, tuple[datetime, Observation]] = {}
-        try:
-            self._file = open(path, "rb")  # noqa: SIM115 - read while it is iterated over
-            header = self._file.readline(_MOST_LINE_BYTES)
-        except OSError as error:
-            why = (error.strerror or "").lower()
-            raise RecordingUnusable(f"cannot read {path}: {why}") from None
-        _check_header(header, path)
 
     def rounds(self) -> Iterator[RecordedRound]:
-        """Once, from the beginning; a round that is not complete is left out."""
+        """From the beginning; a round that is not complete is left out.
+
+        Raises:
+            RecordingUnusable: there is no such file, or it is no recording.
+        """
         observed: dict[str, Observation] = {}
         for number, line in self._lines():
             try:
@@ -208,7 +211,7 @@ class Recording:
         """The last complete round, filled up with what was last seen of those it did not ask.
 
         Raises:
-            RecordingUnusable: there is none.
+            RecordingUnusable: there is none, or no such file, or it is no recording.
         """
         last: Snapshot | None = None
         known: dict[str, tuple[datetime, Observation]] = {}
@@ -228,15 +231,17 @@ class Recording:
         return last._replace(observations=everybody, not_asked=())
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        number = 1
         try:
-            while line := self._file.readline(_MOST_LINE_BYTES):
-                number += 1
-                if not line.endswith(b"\n"):
-                    self._warn(f"{self._path} is cut off in mid-line: read up to there")
-                    return
-                if line.strip():
-                    yield number, line
+            with open(self._path, "rb") as file:
+                _check_header(file.readline(_MOST_LINE_BYTES), self._path)
+                number = 1
+                while line := file.readline(_MOST_LINE_BYTES):
+                    number += 1
+                    if not line.endswith(b"\n"):
+                        self._warn(f"{self._path} is cut off in mid-line: read up to there")
+                        return
+                    if line.strip():
+                        yield number, line
         except OSError as error:
             why = (error.strerror or "").lower()
             raise RecordingUnusable(f"cannot read {self._path}: {why}") from None

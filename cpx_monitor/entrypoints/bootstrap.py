@@ -76,7 +76,8 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
     clock = SystemClock(gevent.sleep)
-    fleet = CpxHttpFleet(
+    fleet: Fleet
+    fleet = http_fleet = CpxHttpFleet(
         url,
         transport,
         clock,
@@ -85,6 +86,10 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
         deadline_s=reading.deadline_s,
         tell=console.tell if reading.verbose else _say_nothing,
     )
+    if console.can_show_progress and not reading.verbose:
+        from cpx_monitor.entrypoints.progress import FleetWithProgress
+
+        fleet = FleetWithProgress(fleet, http_fleet.progress, console)
     return fleet, clock
 
 

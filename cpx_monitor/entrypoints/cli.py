@@ -10,6 +10,9 @@ Commands:
   averages   per service: instances, healthy, mean CPU and memory
   at-risk    services with fewer healthy instances than they need
   track      CPU and memory of a service's instances over time
+  plot       a recording as a picture
+  config     every effective setting and where it came from
+  completion a script by which bash, zsh or fish completes all this
   help       the help of a command
 
 The API is at --url or CPX_URL, by default http://localhost:8080.
@@ -27,7 +30,7 @@ from cpx_monitor.entrypoints.arguments import Arguments
 from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_as_process
-from cpx_monitor.entrypoints.usage import COMMANDS, command, usage_of
+from cpx_monitor.entrypoints.usage import COMMANDS, command, every_option, usage_of
 
 
 def main() -> int:
@@ -44,6 +47,10 @@ def run(argv: Sequence[str], console: Console) -> int:
     name, rest = argv[0], list(argv[1:])
     if name in ("-h", "--help") or (name == "help" and rest in ([], ["help"], ["--help"])):
         console.write(__doc__)
+    elif name == "__complete":
+        from cpx_monitor.entrypoints.completing import complete
+
+        return complete(rest, console)
     elif name == "--version":
         console.write(f"cpx-monitor {__version__}\n")
     elif name == "help":
@@ -52,5 +59,18 @@ def run(argv: Sequence[str], console: Console) -> int:
         console.write(usage_of(name))
     else:
         words = read_words(usage_of(name), f"cpx-monitor {name}", rest)
-        return command(name).run(Arguments(words, console.environ), console)
+        return command(name).run(with_profile(Arguments(words, console.environ)), console)
     return exit_codes.DONE
+
+
+def with_profile(arguments: Arguments) -> Arguments:
+    """
+    Raises:
+        UsageError: a profile is named that cannot be had.
+    """
+    name = arguments.words.get("--profile") or arguments.environ.get("CPX_PROFILE")
+    if "--profile" not in arguments.words or not name:
+        return arguments
+    from cpx_monitor.entrypoints.profile import load_profile
+
+    return arguments._replace(profile=load_profile(name, arguments.environ, every_option()))

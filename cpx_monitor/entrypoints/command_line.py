@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-_OPTION_LINE = re.compile(r"^ +(?:(-\w), )?(--[a-z-]+)(=<[^>]+>)? ", re.MULTILINE)
+_OPTION_LINE = re.compile(r"^ +(?:(-\w), )?(--[a-z-]+)(=<[^>]+>)? +(.*)$", re.MULTILINE)
 _USAGE_LINE = re.compile(r"^Usage:\s*\n\s*(.+)$", re.MULTILINE)
 _POSITIONAL = re.compile(r"(?<!=)<[^>]+>")
 
@@ -61,10 +61,38 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     return f"did you mean {spelling_of[near[0]]}?" if near else None
 
 
+class KnownOption(NamedTuple):
+    """``name`` is the long one; ``meaning`` is how the help text explains it, in one line."""
+
+    name: str
+    takes_value: bool
+    is_repeatable: bool
+    meaning: str
+
+
+def known_options(usage: str) -> dict[str, KnownOption]:
+    """Every option of a help text, by its long and by its short name."""
+    found: dict[str, KnownOption] = {}
+    for short, long, value, meaning in _OPTION_LINE.findall(usage):
+        repeatable = re.search(rf"\[{long}=<[^>]+>\]\.\.\.", usage) is not None
+        option = KnownOption(long, bool(value), repeatable, meaning.strip())
+        found.update({name: option for name in (short, long) if name})
+    return found
+
+
+def positionals_of(usage: str, words: Sequence[str]) -> list[str]:
+    """
+    Raises:
+        UsageError: there is an option that the help text does not know.
+    """
+    return _split(words, known_options(usage), "")[1]
+
+
 def _check(usage: str, command: str, argv: Sequence[str]) -> None:
-    options, positionals = _split(argv, _known_options(usage), command)
+    known = known_options(usage)
+    options, positionals = _split(argv, known, command)
     for name in options:
-        if options.count(name) > 1 and not re.search(rf"\[{name}=<[^>]+>\]\.\.\.", usage):
+        if options.count(name) > 1 and not known[name].is_repeatable:
             raise UsageError(f"{name} is given more than once")
     expected = _POSITIONAL.findall(_usage_of(usage))
     if len(positionals) < len(expected):
@@ -74,23 +102,8 @@ def _check(usage: str, command: str, argv: Sequence[str]) -> None:
         raise UsageError(f"unexpected argument '{without_credentials(extra)}'", _usage_hint(usage))
 
 
-class _KnownOption(NamedTuple):
-    name: str
-    takes_value: bool
-
-
-def _known_options(usage: str) -> dict[str, _KnownOption]:
-    """Every option by its long and by its short name."""
-    return {
-        name: _KnownOption(long, bool(value))
-        for short, long, value in _OPTION_LINE.findall(usage)
-        for name in (short, long)
-        if name
-    }
-
-
 def _split(
-    argv: Sequence[str], known: Mapping[str, _KnownOption], command: str
+    argv: Sequence[str], known: Mapping[str, KnownOption], command: str
 ) -> tuple[list[str], list[str]]:
     """The options, by their long names, and the positionals among the words."""
     options: list[str] = []
@@ -112,7 +125,7 @@ def _split(
     return options, positionals
 
 
-def _options_in(word: str, known: Mapping[str, _KnownOption]) -> list[tuple[str, str | None]]:
+def _options_in(word: str, known: Mapping[str, KnownOption]) -> list[tuple[str, str | None]]:
     """The options of one word, each with the value attached to it: ``--a=1``, ``-a``, ``-ab1``."""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
@@ -127,7 +140,7 @@ def _options_in(word: str, known: Mapping[str, _KnownOption]) -> list[tuple[str,
 
 
 def _takes_next_word(
-    name: str, value: str | None, known: Mapping[str, _KnownOption], command: str
+    name: str, value: str | None, known: Mapping[str, KnownOption], command: str
 ) -> bool:
     if name not in known:
         raise UsageError(f"unknown option '{name}'", nearest(name, [*known]) or _help_hint(command))

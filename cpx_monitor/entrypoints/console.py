@@ -58,8 +58,12 @@ class Console(NamedTuple):
 
     def tell(self, line: str) -> None:
         """Put a line for people on stderr; one that cannot be written is nobody's loss."""
+        self.put_on_stderr(printable(line) + "\n")
+
+    def put_on_stderr(self, text: str) -> None:
+        """The text as it is: a line's end and what it does to the terminal are the caller's."""
         try:
-            self.stderr.write(printable(line) + "\n")
+            self.stderr.write(text)
             self.stderr.flush()
         except OSError:
             _discard(self.stderr)
@@ -80,6 +84,10 @@ class Console(NamedTuple):
     @property
     def can_redraw(self) -> bool:
         return self.is_terminal and self.environ.get("TERM", "dumb") != "dumb"
+
+    @property
+    def can_show_progress(self) -> bool:
+        return self.stderr.isatty() and self.environ.get("TERM", "dumb") != "dumb"
 
     def size(self) -> os.terminal_size:
         return self.size_of(self.stdout)

@@ -5,11 +5,17 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from cpx_monitor.entrypoints.arguments import Arguments
-from cpx_monitor.entrypoints.command_line import UsageError, nearest, without_credentials
+from cpx_monitor.entrypoints.command_line import (
+    KnownOption,
+    UsageError,
+    known_options,
+    nearest,
+    without_credentials,
+)
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 
-COMMANDS = ("list", "averages", "at-risk", "track")
+COMMANDS = ("list", "averages", "at-risk", "track", "plot", "config", "completion")
 
 _SERVICES = """\
       --service=<name>        only this service, in any case; may be given
@@ -78,6 +84,7 @@ _SHARED = {
         _ORDER,
         _OUTPUT.format("table, wide, jsonl or csv") + _EVERY.format(5, "go on") + _RECORD + _SPEED,
     ),
+    "config": ("", _ALL_FORMATS),
 }
 
 
@@ -94,10 +101,16 @@ def usage_of(name: str) -> str:
     if name not in _SHARED:
         return text
     rows, output = _SHARED[name]
-    return (
-        f"{text}Options for rows:\n{rows}\nOptions for output:\n{output}"
-        f"\nOptions for the fleet:\n{FLEET_OPTIONS}"
+    sections = {"rows": rows, "output": output, "the fleet": FLEET_OPTIONS}
+    return text + "\n".join(
+        f"Options for {what}:\n{options}" for what, options in sections.items() if options
     )
+
+
+def every_option() -> dict[str, KnownOption]:
+    """The options of all commands, by their long names."""
+    options = (option for name in COMMANDS for option in known_options(usage_of(name)).values())
+    return {option.name: option for option in options}
 
 
 def command(name: str) -> Command:

@@ -240,3 +240,24 @@ def test_a_terminal_gets_nothing_of_the_screen_from_a_single_look(on_terminal):
     assert terminal.wait() == 1
     assert b"\x1b[?" not in terminal.raw
     assert LEAVE not in terminal.raw
+
+
+class TestProgress:
+    def test_of_a_long_collection_shows_after_a_while_and_leaves_nothing_behind(
+        self, on_terminal, simulator
+    ):
+        url = simulator("--instances=6", "--latency=300ms", "--seed=7")
+        terminal = on_terminal("list", "--concurrency=1", url=url)
+        terminal.wait_for(" of 6 instances asked, ")
+
+        assert terminal.wait() == 0
+        assert "asked" not in terminal.text
+        assert terminal.lines[0].startswith("IP ")
+
+    def test_is_not_shown_for_a_short_one_nor_where_stderr_is_no_terminal(
+        self, on_terminal, simulator
+    ):
+        terminal = on_terminal("list", url=simulator("--instances=6"))
+
+        assert terminal.wait() == 0
+        assert b"\r\x1b[K" not in terminal.raw

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,16 @@ def render_csv(
     when = _when(report, stamp)
     rows = [{**when, **dict(_flat(item))} for item in report.items]
     return _csv([*when, *_COLUMNS[type(report)]], rows, headers)
+
+
+def render_records(kind: str, records: Sequence[Any], fields: Sequence[str], chosen: str) -> str:
+    """Named tuples that rest on no fleet, as ``json``, ``jsonl`` or ``csv``."""
+    items = [_plain(record) for record in records]
+    if chosen == "json":
+        return json.dumps({"schema": SCHEMA, "kind": kind, "items": items}, indent=2) + "\n"
+    if chosen == "jsonl":
+        return "".join(json.dumps(item) + "\n" for item in items)
+    return _csv(list(fields), [dict(_flat(record)) for record in records], headers=True)
 
 
 def _when(report: Report | TrackRound, stamp: Stamp | None) -> dict[str, Any]:

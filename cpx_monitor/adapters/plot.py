@@ -1,0 +1,143 @@
+"""A recording as a picture: CPU and memory of a service's instances over time.
+
+Drawn by matplotlib, which is an extra and takes a second to import.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cpx_monitor.adapters.presenters.escape import printable
+from cpx_monitor.app.reports import TrackRound
+
+# More than that, and a legend says less than it hides.
+_MOST_NAMED = 16
+_INCHES = (11.0, 6.5)
+_DOTS_PER_INCH = 120
+
+
+class PlotLibraryMissing(Exception):
+    """matplotlib is not installed."""
+
+
+class _Series(NamedTuple):
+    ip: str
+    cpu_percent: Sequence[float]
+    memory_percent: Sequence[float]
+
+
+def draw_plot(rounds: Sequence[TrackRound], path: str) -> None:
+    """Write the picture, as SVG or PNG by the ending of the path; the same rounds give the same.
+
+    An instance that is unknown, or not there, leaves a gap; rounds that failed are shaded.
+
+    Raises:
+        PlotLibraryMissing: see there.
+        OSError: the file cannot be written.
+    """
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise PlotLibraryMissing from None
+    # Names of services may hold what matplotlib takes for mathematics.
+    settings: Any = {
+        "svg.hashsalt": "cpx-monitor",
+        "svg.fonttype": "none",
+        "text.parse_math": False,
+    }
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=_INCHES, layout="constrained")
+        FigureCanvasAgg(figure)
+        _draw(figure, rounds)
+        figure.savefig(
+            path,
+            dpi=_DOTS_PER_INCH,
+            metadata={"Date": None} if path.lower().endswith("svg") else None,
+        )
+
+
+def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
+    from matplotlib import colormaps, dates
+
+    times = [shown.observed_at for shown in rounds]
+    series = _series_of(rounds)
+    palette: Any = colormaps["tab20" if len(series) > 10 else "tab10"]
+    colors = palette.colors
+    cpu, memory = figure.subplots(2, 1, sharex=True)
+    policy = rounds[-1].policy
+    for axes, name, limit, lines in (
+        (cpu, "CPU %", policy.max_cpu_percent, [each.cpu_percent for each in series]),
+        (memory, "Memory %", policy.max_memory_percent, [each.memory_percent for each in series]),
+    ):
+        for number, (each, values) in enumerate(zip(series, lines, strict=True)):
+            axes.plot(
+                times,
+                values,
+                color=colors[number % len(colors)],
+                linewidth=1.2,
+                marker="." if len(times) < 40 else None,
+                label=each.ip,
+            )
+        axes.plot(times, _means(lines), color="black", linewidth=2.2, label="mean")
+        axes.axhline(limit, color="black", linestyle="--", linewidth=0.8)
+        axes.annotate(
+            f"limit {limit:g} %",
+            (1, limit),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize="small",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
+        )
+        for begin, end in _failures(rounds):
+            axes.axvspan(begin, end, color="0.85", zorder=0)
+        axes.set_ylabel(name)
+        axes.set_ylim(-2, 104)
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.01)
+    matplotlib_dates: Any = dates  # which has types for some of its parts only
+    locator = matplotlib_dates.AutoDateLocator()
+    memory.xaxis.set_major_locator(locator)
+    memory.xaxis.set_major_formatter(matplotlib_dates.ConciseDateFormatter(locator))
+    memory.set_xlabel("UTC")
+    figure.suptitle(_title(rounds, len(series)))
+    if len(series) <= _MOST_NAMED:
+        handles, labels = cpu.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", fontsize="small")
+
+
+def _means(lines: Sequence[Sequence[float]]) -> list[float]:
+    """Of the instances that are known at each time; not a number where none is."""
+    known = ([value for value in at_once if value == value] for at_once in zip(*lines, strict=True))
+    return [sum(values) / len(values) if values else float("nan") for values in known]
+
+
+def _series_of(rounds: Sequence[TrackRound]) -> list[_Series]:
+    missing = float("nan")
+    ips = list(dict.fromkeys(row.ip for shown in rounds for row in shown.items))
+    by_ip = [{row.ip: row for row in shown.items} for shown in rounds]
+
+    def values(ip: str, field: str) -> list[float]:
+        found = (getattr(rows.get(ip), field, None) for rows in by_ip)
+        return [missing if value is None else value for value in found]
+
+    return [_Series(ip, values(ip, "cpu_percent"), values(ip, "memory_percent")) for ip in ips]
+
+
+def _failures(rounds: Sequence[TrackRound]) -> list[tuple[datetime, datetime]]:
+    """From each round that failed to the next that did not."""
+    spans: list[tuple[datetime, datetime]] = []
+    for shown, after in zip(rounds, [*rounds[1:], rounds[-1]], strict=True):
+        if shown.failure is not None:
+            spans.append((shown.observed_at, after.observed_at))
+    return spans
+
+
+def _title(rounds: Sequence[TrackRound], instances: int) -> str:
+    began, ended = (
+        shown.observed_at.strftime("%Y-%m-%d %H:%M:%S") for shown in (rounds[0], rounds[-1])
+    )
+    count = f"{instances} instances" if instances != 1 else "1 instance"
+    return f"{printable(rounds[0].service)}: {count}, {began} to {ended} UTC"

@@ -1,0 +1,119 @@
+"""Every effective setting and where it came from; nobody is asked anything.
+
+A setting comes from its option, else from its variable in the environment,
+else from the profile, else it has its default. A profile is a section of
+$XDG_CONFIG_HOME/cpx-monitor/config.toml (~/.config where that is not set) that
+holds options without their dashes:
+
+  [production]
+  url = "https://cpx.internal"
+  token-file = "/run/secrets/cpx"
+  max-cpu = 80
+
+Usage:
+  cpx-monitor config [options]
+
+Examples:
+  cpx-monitor config
+  cpx-monitor config --profile=production
+  CPX_PROFILE=production cpx-monitor list
+
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.arguments import Arguments, Option, Origin
+from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.interrupts import held
+
+HIDDEN = "(hidden)"
+
+
+class Setting(NamedTuple):
+    """``value`` is None where it is not set."""
+
+    setting: str
+    value: str | None
+    origin: str
+
+
+def run(arguments: Arguments, console: Console) -> int:
+    with held():
+        from cpx_monitor.entrypoints.output import OUTPUT, Output
+        from cpx_monitor.entrypoints.reading import Reading
+        from cpx_monitor.entrypoints.usage import every_option
+
+    # How this is to be written is not what it is about.
+    own = Arguments({"--output": arguments.words["--output"]}, arguments.environ)
+    own_format = own.value(OUTPUT)
+    everything = dict.fromkeys(every_option())
+    arguments = arguments._replace(words={**everything, **arguments.words, "--output": None})
+    reading = Reading.from_arguments(arguments)
+    output = Output.from_arguments(arguments, console, reading.color)
+    console.write(_rendered(list(_settings(arguments)), own_format, output))
+    return exit_codes.DONE
+
+
+def _settings(arguments: Arguments) -> Iterator[Setting]:
+    from cpx_monitor.entrypoints import output, reading
+    from cpx_monitor.entrypoints.commands import at_risk
+    from cpx_monitor.entrypoints.commands import list as list_command
+    from cpx_monitor.entrypoints.profile import VARIABLE
+
+    options: tuple[Option[Any], ...] = (
+        *(reading.URL, reading.FROM, reading.MAX_CPU, reading.MAX_MEMORY, reading.TIMEOUT),
+        *(reading.DEADLINE, reading.CONCURRENCY, reading.TRANSPORT, reading.TOKEN_FILE),
+        *(reading.TOKEN, reading.CA_FILE, reading.COLOR, reading.RECORD),
+        *(output.OUTPUT, output.SORT_BY, output.TOP, output.EVERY, output.COUNT, output.SPEED),
+        *(list_command.STATUS, at_risk.THRESHOLD),
+        Option("--profile", str, "", VARIABLE),
+    )
+    flags = ("--demo", "--insecure", "--verbose", "--reverse", "--no-headers")
+    found = [_of_option(arguments, option) for option in options]
+    found += [
+        Setting(name[2:], "on" if arguments.flag(name) else "off", _origin(arguments, name))
+        for name in flags
+    ]
+    services = " ".join(arguments.texts("--service")) or None
+    found.append(Setting("service", services, _origin(arguments, "--service")))
+    return iter(sorted(found))
+
+
+def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
+    """
+    Raises:
+        UsageError: the text there is not what the option takes.
+    """
+    from cpx_monitor.entrypoints.reading import TOKEN
+
+    name = "token" if option is TOKEN else option.name.removeprefix("--")
+    origin, _, text = arguments.found(option.name, option.environment)
+    where = _origin(arguments, option.name, option.environment)
+    if option.name == "--color" and origin is not Origin.FLAG:
+        if arguments.environ.get("NO_COLOR"):
+            return Setting(name, "never", "NO_COLOR")
+        if arguments.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return Setting(name, "always", "FORCE_COLOR")
+    if text is None:
+        return Setting(name, option.default or None, where)
+    value = arguments.given(option)
+    if option.secret:
+        text = getattr(value, "shown", HIDDEN)
+    return Setting(name, text, where)
+
+
+def _origin(arguments: Arguments, name: str, environment: str | None = None) -> str:
+    origin, where, _ = arguments.found(name, environment)
+    return f"profile {arguments.profile.name}" if origin is Origin.PROFILE else where
+
+
+def _rendered(settings: list[Setting], chosen: str, output: Any) -> str:
+    from cpx_monitor.adapters.presenters import machine, text
+
+    if chosen in ("table", "wide"):
+        columns = [text.Column("Setting"), text.Column("Value"), text.Column("From")]
+        rows = [(each.setting, each.value or "-", each.origin) for each in settings]
+        return text.draw(text.Table(columns, rows), output.look)
+    return machine.render_records("Settings", settings, Setting._fields, chosen)

@@ -1,0 +1,118 @@
+"""A recording as a picture: CPU and memory of a service's instances over time.
+
+Without --service it is the service that was recorded most often, which is
+the one that was tracked.
+
+Usage:
+  cpx-monitor plot <recording> [options]
+
+Examples:
+  cpx-monitor track AuthService --record=incident.jsonl
+  cpx-monitor plot incident.jsonl
+  cpx-monitor plot incident.jsonl --service=UserService --output=users.png
+
+Options:
+      --service=<name>        whose instances, in any case
+  -o, --output=<file>         an .svg or a .png (default: the recording's name
+                              with .svg)
+      --max-cpu=<percent>     where the line of the limit is, or CPX_MAX_CPU
+                              (default: 90)
+      --max-memory=<percent>  the same, or CPX_MAX_MEMORY (default: 90)
+      --profile=<name>        a section of config.toml, or CPX_PROFILE
+  -h, --help                  this help
+"""
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.arguments import Arguments, Option
+from cpx_monitor.entrypoints.command_line import UsageError
+from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.interrupts import held
+
+if TYPE_CHECKING:
+    from cpx_monitor.app.reports import TrackRound
+    from cpx_monitor.domain.health import HealthPolicy
+
+ENDINGS = (".svg", ".png")
+
+
+def _picture(text: str) -> str:
+    if not text.lower().endswith(ENDINGS):
+        raise ValueError("a file that ends with .svg or .png is wanted")
+    return text
+
+
+OUTPUT = Option("--output", _picture, "")
+SERVICE = Option("--service", str, "")
+
+
+def run(arguments: Arguments, console: Console) -> int:
+    with held():
+        from cpx_monitor.adapters.plot import PlotLibraryMissing, draw_plot
+        from cpx_monitor.domain.health import HealthPolicy
+        from cpx_monitor.entrypoints.reading import MAX_CPU, MAX_MEMORY
+
+    recording = arguments.words["<recording>"]
+    # A profile's output is a format, and its services are several.
+    own = arguments._replace(profile=arguments.profile._replace(settings={}))
+    path = own.given(OUTPUT) or f"{os.path.splitext(recording)[0]}.svg"
+    policy = HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY))
+    service = own.given(SERVICE) or _most_recorded(recording, console)
+    rounds = _rounds_of(service, recording, policy, console)
+    try:
+        draw_plot(rounds, path)
+    except PlotLibraryMissing:
+        raise UsageError(
+            "plot draws with matplotlib, which is not installed",
+            "install it as the extra of this program: python -m pip install 'cpx-monitor[plot]'",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {(error.strerror or '').lower()}") from None
+    console.write(f"{path}\n")
+    return exit_codes.DONE
+
+
+def _most_recorded(path: str, console: Console) -> str:
+    """The service whose instances were asked in most rounds.
+
+    Raises:
+        UsageError: that is true of several.
+    """
+    from cpx_monitor.adapters.recording import Recording
+    from cpx_monitor.app.ports import RecordingUnusable
+    from cpx_monitor.domain.fleet import Snapshot
+
+    # What is wrong with the recording is told when it is read for the picture.
+    rounds_of: Counter[str] = Counter()
+    instances_of: dict[str, set[str]] = {}
+    for recorded in Recording(path, lambda _: None).rounds():
+        if isinstance(recorded.outcome, Snapshot):
+            for service in recorded.outcome.services:
+                rounds_of[service.name] += service.size
+                ips = instances_of.setdefault(service.name, set())
+                ips.update(seen.ip for seen in service.answered)
+                ips.update(seen.ip for seen in service.unknown)
+    if not rounds_of:
+        raise RecordingUnusable(f"{path} holds no round in which a service was seen")
+    per_instance = {name: rounds_of[name] / len(ips) for name, ips in instances_of.items()}
+    most = max(per_instance.values())
+    names = sorted(name for name, rounds in per_instance.items() if rounds == most)
+    if len(names) > 1:
+        raise UsageError(
+            f"{path} holds as much of one service as of another: {', '.join(names)}",
+            "--service=<name> says which to draw",
+        )
+    return names[0]
+
+
+def _rounds_of(
+    service: str, path: str, policy: "HealthPolicy", console: Console
+) -> "list[TrackRound]":
+    from cpx_monitor.adapters.recording import Recording, Replay
+    from cpx_monitor.app.tracking import track
+
+    replay = Replay(Recording(path, console.warn), lambda _: None, speed=1)
+    return list(track(replay, replay, service, policy, replay.pace()))

@@ -1,0 +1,112 @@
+from datetime import timedelta
+
+import pytest
+from support import NOON, instance, unknown
+
+from cpx_monitor.app.history import History
+from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.use_cases import row_of, spread
+from cpx_monitor.domain.health import HealthPolicy
+
+POLICY = HealthPolicy()
+
+
+def learned(*rounds, history=None):
+    """What the last round shows, by the last number of the address."""
+    history = history or History()
+    for number, observations in enumerate(rounds, start=1):
+        shown = TrackRound(
+            round=number,
+            observed_at=NOON + timedelta(seconds=number),
+            took_seconds=0.05,
+            service="AuthService",
+            items=tuple(row_of(seen, POLICY) for seen in observations),
+            coverage=Coverage(1, 1, 0, 0),
+            rejected=(),
+            missed=0,
+            failure=None,
+        )
+        instances = history.learn(shown)
+    return {int(tracked.row.ip.rpartition(".")[2]): tracked for tracked in instances}
+
+
+def notes(*rounds):
+    return {last: tracked.note for last, tracked in learned(*rounds).items()}
+
+
+class TestAnInstance:
+    def test_has_its_change_since_the_round_before(self):
+        tracked = learned([instance(1, cpu=10, memory=60)], [instance(1, cpu=35, memory=50)])[1]
+
+        assert (tracked.cpu_change, tracked.memory_change) == (25, -10)
+
+    def test_has_no_change_after_a_round_in_which_it_was_unknown_or_away(self):
+        assert learned([instance(1)], [unknown(1)], [instance(1)])[1].cpu_change is None
+        assert learned([instance(1)], [], [instance(1)])[1].cpu_change is None
+
+    def test_has_its_history_with_gaps_where_it_was_unknown(self):
+        tracked = learned([instance(1, cpu=10)], [unknown(1)], [instance(1, cpu=30)])[1]
+
+        assert tracked.recent_cpu == (10, None, 30)
+
+    def test_that_came_later_is_marked_as_joined_for_three_rounds(self):
+        here = [instance(1)]
+        both = [instance(1), instance(2)]
+
+        assert notes(here, both) == {1: "", 2: "joined"}
+        assert notes(here, both, both, both)[2] == "joined"
+        assert notes(here, both, both, both, both)[2] == ""
+
+    def test_that_is_gone_stays_marked_as_left_for_a_while(self):
+        both = [instance(1), instance(2)]
+        here = [instance(1)]
+
+        assert notes(both, here) == {1: "", 2: "left"}
+        assert learned(both, here)[2].row.cpu_percent is None
+        assert notes(both, here, here, here) == {1: ""}
+
+    def test_that_changed_says_what_it_was_and_one_that_changed_twice_that_it_flapped(self):
+        well, sick = [instance(1)], [instance(1, cpu=99)]
+
+        assert notes(well, sick) == {1: "was Healthy"}
+        assert notes(well, sick, sick) == {1: ""}
+        assert notes(well, sick, well) == {1: "flapped"}
+        assert notes(well, sick, well, *[well] * 10) == {1: ""}
+
+
+class TestTheSummary:
+    def test_of_nothing_is_none(self):
+        assert History().summary() is None
+
+    def test_has_shares_and_flips_of_the_rounds_in_which_the_instance_was_listed(self):
+        history = History()
+        learned(
+            [instance(1)],
+            [instance(1, cpu=99), instance(2)],
+            [unknown(1), instance(2)],
+            [instance(1), instance(2)],
+            history=history,
+        )
+        summary = history.summary()
+        one, two = summary.items
+
+        assert (summary.rounds, summary.failed_rounds) == (4, 0)
+        assert (summary.ended_at - summary.began_at).total_seconds() == 3
+        assert (one.rounds, one.unhealthy_share, one.unknown_share, one.flips) == (4, 0.25, 0.25, 2)
+        assert (two.rounds, two.unhealthy_share, two.flips) == (3, 0, 0)
+
+    @pytest.mark.parametrize("values", [[7], [1, 2, 3], list(range(101)), [0.25, 99.75, 50, 50]])
+    def test_has_the_spread_of_all_that_was_seen(self, values):
+        history = History()
+        learned(*([instance(1, cpu=value)] for value in values), history=history)
+
+        (only,) = history.summary().items
+        assert only.cpu_percent == spread(values)
+
+    def test_counts_no_more_different_percentages_than_two_decimals_make(self):
+        history = History()
+        learned(*([instance(1, cpu=50 + n / 1e9)] for n in range(50)), history=history)
+
+        (only,) = history.summary().items
+        assert only.cpu_percent.p95 == 50
+        assert only.cpu_percent.max == 50 + 49 / 1e9
