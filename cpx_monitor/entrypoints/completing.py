@@ -1,6 +1,6 @@
 """What the shells' completion asks: what the word under the cursor may become.
 
-The scripts of ``cpx_monitor/completions`` call ``cpx-monitor __complete`` with the words up to the
+The scripts of ``completions`` call ``cpx-monitor __complete`` with the words up to the
 cursor, the last one perhaps empty, and get a candidate a line, some with a tab and an explanation.
 ``:files`` stands for the names of files, which the shell knows best.
 """

@@ -108,9 +108,12 @@ def usage_of(name: str) -> str:
 
 
 def every_option() -> dict[str, KnownOption]:
-    """The options of all commands, by their long names."""
-    options = (option for name in COMMANDS for option in known_options(usage_of(name)).values())
-    return {option.name: option for option in options}
+    """The options of all commands, by their long names, as the first that has one has it."""
+    found: dict[str, KnownOption] = {}
+    for name in COMMANDS:
+        for option in known_options(usage_of(name)).values():
+            found.setdefault(option.name, option)
+    return found
 
 
 def command(name: str) -> Command:

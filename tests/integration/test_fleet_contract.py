@@ -1,5 +1,7 @@
 """What every Fleet promises, whatever is behind it."""
 
+from contextlib import ExitStack
+
 import gevent
 import pytest
 from scripted_server import answer, in_turn, instance_answer, raw
@@ -10,6 +12,7 @@ from cpx_monitor.adapters.cpx_http import CpxHttpFleet
 from cpx_monitor.adapters.cpx_url import parse_url
 from cpx_monitor.adapters.direct import DirectTransport
 from cpx_monitor.adapters.memory import InMemoryFleet
+from cpx_monitor.adapters.recording import RecordingFleet
 from cpx_monitor.adapters.via_requests import RequestsTransport
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.domain.fleet import Instance, Unknown, address_order
@@ -33,6 +36,18 @@ class InMemory:
     def fleet(self, *rounds):
         down = FleetUnavailable("cannot be listed", Trouble.UNREACHABLE)
         return InMemoryFleet([down if each is None else each for each in rounds], SystemClock())
+
+
+class Recorded:
+    """Makes a fleet that is written down while it is looked at."""
+
+    def __init__(self):
+        self.opened = ExitStack()
+
+    def fleet(self, *rounds):
+        fleet = RecordingFleet(InMemory().fleet(*rounds), "/dev/null", SystemClock(), print)
+        self.opened.callback(fleet.close)
+        return fleet
 
 
 class OverHttp:
@@ -63,9 +78,17 @@ class OverHttp:
         return instance_answer(seen.service, f"{seen.cpu_percent}%", f"{seen.memory_percent}%")
 
 
-@pytest.fixture(params=["in memory", "direct", "requests"])
+@pytest.fixture(params=["in memory", "recorded", "direct", "requests"])
 def make(request, serve):
-    return InMemory() if request.param == "in memory" else OverHttp(serve, request.param)
+    match request.param:
+        case "in memory":
+            yield InMemory()
+        case "recorded":
+            recorded = Recorded()
+            with recorded.opened:
+                yield recorded
+        case transport:
+            yield OverHttp(serve, transport)
 
 
 def healthy(last, cpu=10):

@@ -27,6 +27,6 @@ def run(arguments: Arguments, console: Console) -> int:
     from importlib.resources import files
 
     shell = arguments.value(SHELL)
-    script = files("cpx_monitor.completions").joinpath(f"cpx-monitor.{shell}")
+    script = files("cpx_monitor.entrypoints.completions").joinpath(f"cpx-monitor.{shell}")
     console.write(script.read_text(encoding="utf-8"))
     return exit_codes.DONE

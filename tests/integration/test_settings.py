@@ -1,0 +1,134 @@
+"""Flags, environment, profile, default: which one counts, and how to find out."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def configured(environ, tmp_path):
+    """Writes config.toml; the environment to run with."""
+    folder = tmp_path / "xdg" / "cpx-monitor"
+    folder.mkdir(parents=True)
+
+    def write(text):
+        (folder / "config.toml").write_text(text)
+        return {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+
+    return write
+
+
+def settings(ended):
+    assert (ended.returncode, ended.stderr) == (0, "")
+    items = json.loads(ended.stdout)["items"]
+    return {item["setting"]: (item["value"], item["origin"]) for item in items}
+
+
+def test_the_strongest_counts_and_config_says_where_it_came_from(monitor, configured):
+    env = configured('[prod]\nmax-cpu = 70\nmax-memory = 60\ntimeout = "3s"\ndeadline = 9\n')
+    words = ("config", "-o", "json", "--profile=prod", "--max-cpu=50")
+
+    found = settings(monitor(*words, CPX_MAX_CPU="55", CPX_MAX_MEMORY="65", **env))
+
+    assert found["max-cpu"] == ("50", "--max-cpu")
+    assert found["max-memory"] == ("65", "CPX_MAX_MEMORY")
+    assert found["timeout"] == ("3s", "profile prod")
+    assert found["concurrency"] == ("auto", "default")
+    assert found["profile"] == ("prod", "--profile")
+
+
+def test_a_profile_is_what_a_command_does(monitor, configured):
+    env = configured(
+        '[mine]\ndemo = true\nservice = ["mlservice", "TimeService"]\nreverse = true\n'
+        'output = "csv"\nno-headers = true\nmax-cpu = 100\n'
+    )
+    ended = monitor("list", CPX_PROFILE="mine", **env)
+
+    assert [line.split(",")[:3] for line in ended.stdout.splitlines()] == [
+        ["10.58.1.11", "TimeService", "Unknown"],
+        ["10.58.1.10", "TimeService", "Healthy"],
+        ["10.58.1.5", "MLService", "Healthy"],
+        ["10.58.1.4", "MLService", "Healthy"],
+    ]
+
+
+def test_a_url_that_was_typed_wins_over_a_demo_of_the_profile(monitor, configured, simulator):
+    env = configured("[mine]\ndemo = true\n")
+
+    ended = monitor("list", "--profile=mine", f"--url={simulator('--instances=2')}", **env)
+
+    assert ended.stderr.startswith("2 instances, ")
+
+
+def test_secrets_are_not_shown(monitor, tmp_path):
+    found = settings(
+        monitor(
+            *("config", "-o", "json", "--url=http://ann:s3cret@localhost:1"), CPX_TOKEN="s3cret"
+        )
+    )
+
+    assert found["token"] == ("(hidden)", "CPX_TOKEN")
+    assert found["url"] == ("http://localhost:1", "--url")
+    assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("environ", "typed", "shown"),
+    [
+        ({}, [], ("auto", "default")),
+        ({"NO_COLOR": "1"}, [], ("never", "NO_COLOR")),
+        ({"FORCE_COLOR": "1"}, [], ("always", "FORCE_COLOR")),
+        ({"NO_COLOR": "1"}, ["--color=always"], ("always", "--color")),
+        ({"FORCE_COLOR": "0"}, [], ("auto", "default")),
+    ],
+)
+def test_colour_tells_which_variable_decides(zygote, clean_environ, environ, typed, shown):
+    ended = zygote.monitor("config", "-o", "json", *typed, environ={**clean_environ, **environ})
+
+    assert settings(ended)["color"] == shown
+
+
+def test_a_colour_of_the_profile_is_weaker_than_a_variable(monitor, configured):
+    env = configured('[mine]\ndemo = true\ncolor = "always"\n')
+
+    assert "\x1b[31m" in monitor("list", "--profile=mine", **env).stdout
+    assert "\x1b[31m" not in monitor("list", "--profile=mine", NO_COLOR="1", **env).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[prod]", "error: no profile 'prodd' in {path}\nhint:  did you mean prod?\n"),
+        ("", "error: no profile 'prodd' in {path}\nhint:  a section [prodd] there would hold"),
+        (
+            "[prodd]\nmax_cpu = 1",
+            "[prodd] has 'max_cpu', which is no option\nhint:  did you mean max-",
+        ),
+        (
+            "[prodd]\nmax-cpu = [1]",
+            "error: {path}: [prodd] max-cpu: a text or a number is wanted\n",
+        ),
+        ("[prodd]\nreverse = 1", "error: {path}: [prodd] reverse: true or false is wanted\n"),
+        ("[prodd]\nprofile = 'x'", "[prodd] has 'profile', which is no option\n"),
+        (
+            "[prodd]\nmax-cpu = 101",
+            "error: prodd.max-cpu=101: a percentage from 0 to 100 is wanted\n",
+        ),
+        ("[prodd\n", "error: {path} is no TOML: "),
+    ],
+)
+def test_what_is_wrong_with_a_profile_is_said(monitor, configured, text, error):
+    env = configured(text)
+    ended = monitor("list", "--profile=prodd", **env)
+
+    path = f"{env['XDG_CONFIG_HOME']}/cpx-monitor/config.toml"
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert error.format(path=path) in ended.stderr
+
+
+def test_a_profile_without_a_file_is_a_mistake(monitor, tmp_path):
+    ended = monitor("averages", "--demo", CPX_PROFILE="prod", XDG_CONFIG_HOME=str(tmp_path))
+
+    assert ended.returncode == 3
+    assert "cannot be read: no such file or directory" in ended.stderr
+    assert "CPX_PROFILE" in ended.stderr
