@@ -7,7 +7,7 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test check format reliability soak coverage mutants bench clean
+.PHONY: help demo test check format reliability golden man soak coverage mutants bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -30,6 +30,12 @@ format: $(VENV)/.installed-tools ## put the code into shape
 
 reliability: $(VENV)/.installed-tests ## every fault against every command; writes docs/reliability.md
 	@CPX_WRITE_DOCS=1 $(BIN)/python -m pytest tests/integration/test_reliability.py
+
+golden: $(VENV)/.installed-tests ## what every command prints in every format; writes tests/golden
+	@CPX_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/integration/test_golden.py
+
+man: $(VENV)/.installed ## the man page, from the help texts; writes man/cpx-monitor.1
+	@$(BIN)/python scripts/man_page.py
 
 soak: $(VENV)/.installed-tests ## a thousand rounds among faults: descriptors, memory, attempts
 	@$(BIN)/python scripts/soak.py

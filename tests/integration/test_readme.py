@@ -113,7 +113,7 @@ def test_make_demo_s_script_shows_the_four_commands_and_three_rounds(environ):
 
 
 def test_it_installs_by_hand_as_shown(environ, tmp_path):
-    for name in ("cpx_monitor", "README.md", "LICENSE", "pyproject.toml", "setup.py"):
+    for name in ("cpx_monitor", "man", "README.md", "LICENSE", "pyproject.toml", "setup.py"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
 
@@ -123,3 +123,4 @@ def test_it_installs_by_hand_as_shown(environ, tmp_path):
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.startswith("cpx-monitor ")
+    assert (tmp_path / "env/share/man/man1/cpx-monitor.1").is_file()

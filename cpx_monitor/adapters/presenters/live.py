@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
@@ -16,6 +17,7 @@ from cpx_monitor.adapters.presenters.text import (
     draw,
     lines_of,
     without_color,
+    wrapped,
 )
 from cpx_monitor.app.reports import (
     InstanceRow,
@@ -38,11 +40,10 @@ _NOTE_WIDTH = len("was Unhealthy")
 
 
 class Heading(NamedTuple):
-    """What stands above the rows: when this was, what is wrong, how to end it."""
+    """What stands above the rows: when this was, and what is wrong."""
 
     when: str
     warnings: Sequence[str] = ()
-    ending: str = "ctrl-c ends"
 
 
 class Height(NamedTuple):
@@ -98,43 +99,54 @@ def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = Fals
     return "".join(drawn).rjust(width) if width else ""
 
 
-def summary_table(summary: TrackSummary, look: Look) -> str:
-    """Per instance what its load was, and how often it was not well."""
+def summary_text(summary: TrackSummary, look: Look) -> str:
+    """Per instance what its load was, and how often it was not well.
 
-    def of(spread: Spread) -> tuple[str, ...]:
-        average = MISSING if spread.mean is None else f"{spread.mean:.1f}"
-        least, p95, most = (
-            MISSING if value is None else f"{value:g}"
-            for value in (spread.min, spread.p95, spread.max)
-        )
-        return least, average, p95, most
+    Where the terminal is too narrow for one table, CPU and memory have one each.
+    """
+    cpu = [_spread_cells(item.cpu_percent) for item in summary.items]
+    memory = [_spread_cells(item.memory_percent) for item in summary.items]
+    states = [
+        (_share(item.unhealthy_share), _share(item.unknown_share), str(item.flips))
+        for item in summary.items
+    ]
+    ips = [(item.ip,) for item in summary.items]
+    titles = [Column(title, number=True) for title in ("Unhealthy", "Unknown", "Flips")]
+    whole = Table(
+        [Column("IP"), *_spread_columns("CPU %"), *_spread_columns("Memory %"), *titles],
+        _side_by_side(ips, cpu, memory, states),
+    )
+    halves = (
+        Table([Column("IP"), *_spread_columns("CPU %"), *titles], _side_by_side(ips, cpu, states)),
+        Table([Column("IP"), *_spread_columns("Memory %")], _side_by_side(ips, memory)),
+    )
+    drawn = draw(whole, Look())
+    if look.width is not None and display_width(drawn.splitlines()[1]) > look.width:
+        drawn = "\n".join(draw(half, Look()) for half in halves)
+    line = _summary_line(summary)
+    lines = [line] if look.width is None else wrapped(line, look.width)
+    return "\n".join([*lines, drawn])
 
-    values = [
-        Column("min", number=True, min_width=3),
+
+def _side_by_side(*parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [tuple(chain.from_iterable(row)) for row in zip(*parts, strict=True)]
+
+
+def _spread_columns(above: str) -> list[Column]:
+    return [
+        Column("min", number=True, min_width=3, above=above),
         Column("mean", number=True, min_width=5, gap=1),
         Column("p95", number=True, min_width=3, gap=1),
         Column("max", number=True, min_width=3, gap=1),
     ]
-    columns = [
-        Column("IP"),
-        values[0]._replace(above="CPU %"),
-        *values[1:],
-        values[0]._replace(above="Memory %"),
-        *values[1:],
-        *(Column(title, number=True) for title in ("Unhealthy", "Unknown", "Flips")),
-    ]
-    rows = [
-        (
-            item.ip,
-            *of(item.cpu_percent),
-            *of(item.memory_percent),
-            _share(item.unhealthy_share),
-            _share(item.unknown_share),
-            str(item.flips),
-        )
-        for item in summary.items
-    ]
-    return f"{_summary_line(summary)}\n{draw(Table(columns, rows), look)}"
+
+
+def _spread_cells(spread: Spread) -> tuple[str, ...]:
+    average = MISSING if spread.mean is None else f"{spread.mean:.1f}"
+    least, p95, most = (
+        MISSING if value is None else f"{value:g}" for value in (spread.min, spread.p95, spread.max)
+    )
+    return least, average, p95, most
 
 
 def _summary_line(summary: TrackSummary) -> str:
@@ -143,7 +155,7 @@ def _summary_line(summary: TrackSummary) -> str:
         moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (summary.began_at, summary.ended_at)
     )
     failed = f", {summary.failed_rounds} of them failed" if summary.failed_rounds else ""
-    return f"{summary.service}: {rounds} from {began} to {ended}{failed}"
+    return f"{printable(summary.service)}: {rounds} from {began} to {ended}{failed}"
 
 
 def _share(share: float) -> str:
@@ -156,7 +168,7 @@ def _share(share: float) -> str:
 
 
 def _heading_lines(heading: Heading) -> list[str]:
-    return [f"{heading.when}; {heading.ending}", *heading.warnings, ""]
+    return [f"{heading.when}; ctrl-c ends", *heading.warnings, ""]
 
 
 def _framed(

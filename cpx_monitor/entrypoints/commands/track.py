@@ -138,7 +138,6 @@ class _Tracking:
         heading = Heading(
             f"{when(shown.round, shown.observed_at)}, {pace}, {took}",
             warnings,
-            "ctrl-c ends with a summary",
         )
         look = self._output.look._replace(width=size.columns)
         height = Height(size.lines, keeps_worst=order.is_none)
@@ -166,12 +165,12 @@ def _in_order(
 
 
 def _conclude(history: "History", output: "Output", console: Console) -> None:
-    from cpx_monitor.adapters.presenters.live import summary_table
+    from cpx_monitor.adapters.presenters.live import summary_text
 
     summary = history.summary()
     if summary is None:
         return
-    text = summary_table(summary, output.look._replace(headers=True))
+    text = summary_text(summary, output.look)
     if output.is_for_people and console.is_terminal:
         console.write(text)
     else:

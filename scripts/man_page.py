@@ -1,0 +1,127 @@
+"""Writes man/cpx-monitor.1 from the help texts; `make man` runs it.
+
+The macros are those of man(7), https://man7.org/linux/man-pages/man7/man.7.html.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cpx_monitor import __version__
+from cpx_monitor.entrypoints import cli
+from cpx_monitor.entrypoints.usage import COMMANDS, FLEET_OPTIONS, command, usage_of
+
+PAGE = Path(__file__).parents[1] / "man" / "cpx-monitor.1"
+
+CHANGED = "2026-11-22"
+
+FILES = """\
+.TP
+.I $XDG_CONFIG_HOME/cpx\\-monitor/config.toml
+Profiles: sections of options without their dashes, for
+.BR \\-\\-profile .
+.B ~/.config
+is where XDG_CONFIG_HOME is not set."""
+
+ENVIRONMENT = {
+    "CPX_URL": "where the CPX API is",
+    "CPX_MAX_CPU, CPX_MAX_MEMORY": "the limits up to which an instance is healthy",
+    "CPX_TOKEN_FILE, CPX_TOKEN": "the API's bearer token",
+    "CPX_PROFILE": "the profile to use",
+    "NO_COLOR, FORCE_COLOR": "whether there is colour, unless --color says it",
+    "HTTP_PROXY, HTTPS_PROXY, NO_PROXY": "proxies, as everywhere",
+}
+EXIT_STATUS = {
+    "0": "done; every listed instance answered; for at-risk: no service at risk",
+    "1": "done, but incomplete; for at-risk: a service is possibly at risk",
+    "2": "at-risk: a service is certainly at risk",
+    "3": "nothing can be said: no API, no such service, wrong usage",
+    "130, 143": "interrupted, terminated; what repeats ends with 0 then",
+}
+
+
+def page() -> str:
+    lines = [
+        f'.TH CPX\\-MONITOR 1 {CHANGED} "cpx\\-monitor {__version__}"',
+        ".SH NAME",
+        "cpx\\-monitor \\- what runs on Cloud Provider X, and whether it is well",
+        ".SH SYNOPSIS",
+        *(f"{text(usage)}\n.br" for usage in synopses()),
+        "cpx\\-monitor \\-\\-help | help <command> | <command> \\-\\-help | \\-\\-version",
+        ".SH DESCRIPTION",
+        *paragraphs(introduction()),
+        ".SH COMMANDS",
+    ]
+    for name in COMMANDS:
+        lines += of_command(name)
+    lines += [".SH OPTIONS FOR THE FLEET", "Every command that reads a fleet takes these."]
+    lines += options(FLEET_OPTIONS)
+    lines += [".SH ENVIRONMENT", *terms(ENVIRONMENT), ".SH FILES", FILES]
+    lines += [".SH EXIT STATUS", *terms(EXIT_STATUS)]
+    return "\n".join(lines) + "\n"
+
+
+def synopses() -> Iterator[str]:
+    for name in COMMANDS:
+        yield section(usage_of(name), "Usage").strip()
+
+
+def introduction() -> str:
+    return str(cli.__doc__).split("Usage:")[0].partition(": ")[2] + (
+        "\nThe CPX API is asked for its list of servers, then every server for its service, CPU and"
+        " memory. An instance is healthy while both are at or under their limit; one that is listed"
+        " but gives no usable answer is unknown, and never counts as healthy."
+    )
+
+
+def of_command(name: str) -> Iterator[str]:
+    """Its own words; the options for the fleet are told once."""
+    own = usage_of(name).replace(FLEET_OPTIONS, "")
+    yield f".SS cpx\\-monitor {text(name)}"
+    yield from paragraphs(command(name).__doc__.split("Usage:")[0])
+    for title, body in re.findall(r"^(Options[^:\n]*):\n((?: .*\n)+)", own, re.MULTILINE):
+        yield f".PP\n{text(title)}:"
+        yield from options(body)
+    yield ".PP\nExamples:\n.PP\n.nf\n.RS 4"
+    yield from (text(line.strip()) for line in section(own, "Examples").splitlines())
+    yield ".RE\n.fi"
+
+
+def section(usage: str, title: str) -> str:
+    found = re.search(rf"^{title}:\n((?: .*\n)+)", usage, re.MULTILINE)
+    assert found, title
+    return found[1]
+
+
+def options(body: str) -> Iterator[str]:
+    for option, meaning in re.findall(r"^ +(-\S.*?)  +((?:.|\n {20,})+)", body, re.MULTILINE):
+        yield f".TP\n.B {text(option)}\n{text(' '.join(meaning.split()))}"
+
+
+def terms(meanings: dict[str, str]) -> Iterator[str]:
+    for term, meaning in meanings.items():
+        yield f".TP\n.B {text(term)}\n{text(meaning)}"
+
+
+def paragraphs(body: str) -> Iterator[str]:
+    """Indented lines, which are examples, stay as they are."""
+    for number, paragraph in enumerate(body.strip().split("\n\n")):
+        if paragraph.startswith(" "):
+            yield ".PP\n.nf\n.RS 4"
+            yield from (text(line.strip()) for line in paragraph.splitlines())
+            yield ".RE\n.fi"
+        else:
+            # What stands below a title is a paragraph as it is.
+            yield (".PP\n" if number else "") + text(" ".join(paragraph.split()))
+
+
+def text(plain: str) -> str:
+    """A line that troff takes for nothing but text."""
+    escaped = plain.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
