@@ -7,7 +7,7 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test check format reliability golden man soak coverage mutants bench clean
+.PHONY: help demo test check format reliability golden man pictures soak coverage mutants bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -36,6 +36,9 @@ golden: $(VENV)/.installed-tests ## what every command prints in every format; w
 
 man: $(VENV)/.installed ## the man page, from the help texts; writes man/cpx-monitor.1
 	@$(BIN)/python scripts/man_page.py
+
+pictures: $(VENV)/.installed-tests ## the pictures of the documentation; writes docs/pictures
+	@$(BIN)/python scripts/pictures.py
 
 soak: $(VENV)/.installed-tests ## a thousand rounds among faults: descriptors, memory, attempts
 	@$(BIN)/python scripts/soak.py

@@ -1,7 +1,7 @@
 """The fleet and the clock that a command works with, put together from its options."""
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from cpx_monitor.adapters.clock import SystemClock
@@ -12,6 +12,7 @@ from cpx_monitor.entrypoints.reading import Reading
 
 if TYPE_CHECKING:
     from cpx_monitor.adapters.concurrency import Limit
+    from cpx_monitor.adapters.cpx_http import CpxHttpFleet
     from cpx_monitor.adapters.cpx_url import CpxUrl
     from cpx_monitor.adapters.recording import Replay
     from cpx_monitor.adapters.transport import Transport
@@ -53,20 +54,40 @@ def replay(path: str, console: Console, speed: float) -> "Replay":
     return Replay(Recording(path, console.warn), gevent.sleep, speed)
 
 
+def http_fleet(
+    reading: Reading, url: "CpxUrl", environ: Mapping[str, str], tell: Callable[[str], None]
+) -> "CpxHttpFleet":
+    """
+    Raises:
+        UsageError: the authorities named are none.
+    """
+    import gevent
+
+    from cpx_monitor.adapters.cpx_http import CpxHttpFleet
+
+    through_requests = reading.transport == "requests" or (
+        reading.transport == "auto" and _a_proxy_applies(url, environ)
+    )
+    return CpxHttpFleet(
+        url,
+        _transport(reading, url, through_requests),
+        SystemClock(gevent.sleep),
+        _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets()),
+        timeout_s=reading.timeout_s,
+        deadline_s=reading.deadline_s,
+        tell=tell,
+    )
+
+
 def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]":
     url = reading.source.url
     if url is None:
         return _fleet_in_memory(reading.source.recording, console)
-    through_requests = reading.transport == "requests" or (
-        reading.transport == "auto" and _a_proxy_applies(url, console.environ)
-    )
     with held():
         import gevent
 
-        from cpx_monitor.adapters.cpx_http import CpxHttpFleet
-
-        transport = _transport(reading, url, through_requests)
-        limit = _limit(reading.concurrency, MOST_THREADS if through_requests else _most_sockets())
+        tell = console.tell if reading.verbose else _say_nothing
+        fleet = http_fleet(reading, url, console.environ, tell)
     notice_while_waiting()
     # See launch. What is there by now stays, so it is not looked through again and again.
     gc.freeze()
@@ -76,21 +97,11 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
     clock = SystemClock(gevent.sleep)
-    fleet: Fleet
-    fleet = http_fleet = CpxHttpFleet(
-        url,
-        transport,
-        clock,
-        limit,
-        timeout_s=reading.timeout_s,
-        deadline_s=reading.deadline_s,
-        tell=console.tell if reading.verbose else _say_nothing,
-    )
-    if console.can_show_progress and not reading.verbose:
-        from cpx_monitor.entrypoints.progress import FleetWithProgress
+    if not console.can_show_progress or reading.verbose:
+        return fleet, clock
+    from cpx_monitor.entrypoints.progress import FleetWithProgress
 
-        fleet = FleetWithProgress(fleet, http_fleet.progress, console)
-    return fleet, clock
+    return FleetWithProgress(fleet, fleet.progress, console), clock
 
 
 def _fleet_in_memory(recording: str | None, console: Console) -> "tuple[Fleet, Clock]":

@@ -36,7 +36,8 @@ _ASCII_BARS = "_.-:=+*#"
 _UNSEEN = " "
 _LEAST_HISTORY = 4
 _MOST_HISTORY = 30
-_NOTE_WIDTH = len("was Unhealthy")
+# Of the notes, in columns: room for what happens all the time, and more only while it is needed.
+_LEAST_NOTE, _MOST_NOTE = len("was Unhealthy"), 30
 
 
 class Heading(NamedTuple):
@@ -248,7 +249,8 @@ def _tracked_table(instances: Sequence[TrackedInstance], policy: HealthPolicy, l
     plain = _columns(history=0)
     rows = [_tracked_row(tracked, policy, 0, look) for tracked in instances]
     used = display_width(lines_of(Table(plain, [row[:-1] for row in rows]), Look())[1])
-    spare = (look.width or 0) - used - 2 - _NOTE_WIDTH
+    longest_note = max((display_width(printable(_note(each))) for each in instances), default=0)
+    spare = (look.width or 0) - used - 2 - min(max(longest_note, _LEAST_NOTE), _MOST_NOTE)
     history = min(_MOST_HISTORY, (spare - 2) // 2)
     if history < _LEAST_HISTORY:
         return Table(plain, rows)
@@ -296,8 +298,12 @@ def _tracked_row(
             tracked.memory_change,
             tracked.recent_memory,
         ),
-        ", ".join(filter(None, (tracked.note, row.reason))),
+        _note(tracked),
     )
+
+
+def _note(tracked: TrackedInstance) -> str:
+    return ", ".join(filter(None, (tracked.note, tracked.row.reason)))
 
 
 def _signed(change: float | None) -> str:
