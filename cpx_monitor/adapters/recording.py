@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 
@@ -33,8 +33,10 @@ from cpx_monitor.domain.fleet import (
 
 FORMAT = "cpx-monitor-recording"
 VERSION = 1
+_HEADER = json.dumps({"format": FORMAT, "version": VERSION}).encode() + b"\n"
 # A pause in a recording is not worth more of anybody's time than this.
 LONGEST_PAUSE_S = 60.0
+_HOW_TO_MAKE_ONE = "`cpx-monitor track <service> --record=<file>` makes a recording"
 _MOST_LINE_BYTES = 64 * 1024 * 1024
 
 Tell = Callable[[str], None]
@@ -114,21 +116,26 @@ class RecordingFleet:
             raise self._failed(error) from None
 
     def _failed(self, error: OSError) -> RecordingUnusable:
-        return RecordingUnusable(f"cannot write {self._path}: {(error.strerror or '').lower()}")
+        why = (error.strerror or str(error)).lower()
+        return RecordingUnusable(f"cannot write {self._path}: {why}")
 
 
 def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
     """The file, and the number of its last round."""
     import fcntl
 
+    is_file = not os.path.exists(path) or stat.S_ISREG(os.stat(path).st_mode)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "ab+"))
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file: BinaryIO = stack.enter_context(open(path, "ab+" if is_file else "ab"))
+        last_round = 0
+        if is_file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RecordingUnusable(f"another cpx-monitor is recording to {path}") from None
-        last_round = _prepared(file, path, warn)
+            last_round = _prepared(file, path, warn)
+        else:
+            file.write(_HEADER)
         file.flush()
         stack.pop_all()
     return file, last_round
@@ -136,8 +143,8 @@ def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
 
 def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
     """Makes the file one that rounds can be appended to; the number of its last round."""
-    if not file.seekable() or not os.fstat(file.fileno()).st_size:
-        file.write(json.dumps({"format": FORMAT, "version": VERSION}).encode() + b"\n")
+    if not os.fstat(file.fileno()).st_size:
+        file.write(_HEADER)
         return 0
     file.seek(0)
     _check_header(file.readline(_MOST_LINE_BYTES), path)
@@ -164,11 +171,15 @@ def _check_header(line: bytes, path: str) -> None:
     except (ValueError, TypeError, KeyError, RecursionError):
         is_ours, version = False, None
     if not is_ours:
-        raise RecordingUnusable(f"{path} is no recording of cpx-monitor")
+        raise RecordingUnusable(f"{path} is no recording of cpx-monitor", _HOW_TO_MAKE_ONE)
     if version != VERSION:
         raise RecordingUnusable(
             f"{path} is a recording of version {version!r}, and this program reads {VERSION}"
         )
+
+
+class _PartMissing(Exception):
+    """A round has fewer observations than its mark says."""
 
 
 class RecordedRound(NamedTuple):
@@ -194,16 +205,20 @@ class Recording:
         for number, line in self._lines():
             try:
                 entry = json.loads(line)
+                if "format" in entry:  # recordings put one behind the other
+                    _check_header(line, self._path)
+                    continue
                 observed_at = datetime.fromisoformat(entry["observed_at"])
                 if "ip" in entry:
                     seen = _observation(entry)
                     observed[seen.ip] = seen
                     continue
-                yield RecordedRound(observed_at, self._outcome(entry, observed_at, observed))
+                asked, observed = observed, {}
+                yield RecordedRound(observed_at, self._outcome(entry, observed_at, asked))
+            except _PartMissing:
+                self._warn(f"{self._path}: the round that ends in line {number} lacks a part of it")
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 self._warn(f"{self._path}, line {number}: cannot be used, left out")
-                continue
-            observed = {}
         if observed:
             self._warn(f"{self._path} ends within a round, which is left out")
 
@@ -243,8 +258,8 @@ class Recording:
                     if line.strip():
                         yield number, line
         except OSError as error:
-            why = (error.strerror or "").lower()
-            raise RecordingUnusable(f"cannot read {self._path}: {why}") from None
+            why = (error.strerror or str(error)).lower()
+            raise RecordingUnusable(f"cannot read {self._path}: {why}", _HOW_TO_MAKE_ONE) from None
 
     def _outcome(
         self, mark: dict[str, Any], observed_at: datetime, observed: dict[str, Observation]
@@ -252,7 +267,7 @@ class Recording:
         if not mark["complete"]:
             return FleetUnavailable(_text(mark["failure"]), Trouble[mark["trouble"]])
         if mark["observations"] != len(observed):
-            raise ValueError("a part of the round is missing")
+            raise _PartMissing
         if mark["everybody_asked"]:
             self._known = {}
         for ip in mark["left"]:
@@ -303,9 +318,9 @@ class Replay:
     """
 
     def __init__(
-        self, recording: Recording, sleep: Callable[[float], object], speed: float
+        self, rounds: Iterable[RecordedRound], sleep: Callable[[float], object], speed: float
     ) -> None:
-        self._rounds = recording.rounds()
+        self._rounds = rounds
         self._sleep = sleep
         self._speed = speed
         self._current: RecordedRound | None = None
@@ -314,6 +329,9 @@ class Replay:
         """One for each round, as long after the one before as it was then, divided by the speed.
 
         What failed before anything was seen is passed over.
+
+        Raises:
+            RecordingUnusable: there is no round in which anything was seen.
         """
         for recorded in self._rounds:
             if self._current is None and isinstance(recorded.outcome, FleetUnavailable):
@@ -324,6 +342,8 @@ class Replay:
                 self._sleep(pause_s / self._speed)
             self._current = recorded
             yield 0
+        if self._current is None:
+            raise RecordingUnusable("the recording holds no complete round")
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         assert self._current is not None  # for pace comes first

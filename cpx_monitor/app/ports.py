@@ -32,7 +32,13 @@ class FleetUnavailable(Exception):
 
 
 class RecordingUnusable(Exception):
-    """A file cannot be read or written, or is no recording. The message says why, for people."""
+    """A file cannot be read or written, or is no recording. The message says why, for people, and
+    ``hint`` what to do, where there is something.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 Selection = Callable[[Sequence[str]], Container[str]]

@@ -89,8 +89,8 @@ class Arguments(NamedTuple):
         if environment and self.environ.get(environment):
             return Origin.ENVIRONMENT, environment, self.environ[environment]
         if name in self.words and self.profile.settings.get(name, False) is not False:
-            key = name.removeprefix("--")
-            return Origin.PROFILE, f"{self.profile.name}.{key}", self.profile.settings[name]
+            where = f"profile {self.profile.name}: {name.removeprefix('--')}"
+            return Origin.PROFILE, where, self.profile.settings[name]
         return Origin.DEFAULT, "default", None
 
     @staticmethod

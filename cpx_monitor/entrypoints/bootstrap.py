@@ -51,7 +51,7 @@ def replay(path: str, console: Console, speed: float) -> "Replay":
     from cpx_monitor.adapters.recording import Recording, Replay
 
     notice_while_waiting()
-    return Replay(Recording(path, console.warn), gevent.sleep, speed)
+    return Replay(Recording(path, console.warn).rounds(), gevent.sleep, speed)
 
 
 def http_fleet(

@@ -6,14 +6,14 @@ Usage:
   cpx-monitor --help | --version
 
 Commands:
-  list       every instance: address, service, status, CPU and memory
-  averages   per service: instances, healthy, mean CPU and memory
-  at-risk    services with fewer healthy instances than they need
-  track      CPU and memory of a service's instances over time
-  plot       a recording as a picture
-  config     every effective setting and where it came from
-  completion a script by which bash, zsh or fish completes all this
-  help       the help of a command
+  list        every instance: address, service, status, CPU and memory
+  averages    per service: instances, healthy, mean CPU and memory
+  at-risk     services with fewer healthy instances than they need
+  track       CPU and memory of a service's instances over time
+  plot        a recording as a picture
+  config      every effective setting and where it came from
+  completion  a script by which bash, zsh or fish completes all this
+  help        the help of a command
 
 The API is at --url or CPX_URL, by default http://localhost:8080.
 No API at hand? `cpx-monitor list --demo`, or start one with `cpx-server 8080`.
@@ -27,7 +27,13 @@ from collections.abc import Sequence
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.arguments import Arguments
-from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
+from cpx_monitor.entrypoints.command_line import (
+    UnknownOption,
+    UsageError,
+    asks_for_help,
+    known_options,
+    read_words,
+)
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_as_process
 from cpx_monitor.entrypoints.usage import COMMANDS, command, every_option, usage_of
@@ -54,13 +60,37 @@ def run(argv: Sequence[str], console: Console) -> int:
     elif name == "--version":
         console.write(f"cpx-monitor {__version__}\n")
     elif name == "help":
+        if rest[1:]:
+            raise UsageError(
+                f"unexpected argument '{rest[1]}'", "usage: cpx-monitor help <command>"
+            )
         console.write(usage_of(rest[0]))
     elif asks_for_help(rest):
         console.write(usage_of(name))
     else:
-        words = read_words(usage_of(name), f"cpx-monitor {name}", rest)
+        try:
+            words = read_words(usage_of(name), f"cpx-monitor {name}", rest)
+        except UnknownOption as error:
+            raise UsageError(str(error), _elsewhere(error.name) or error.hint) from None
         return command(name).run(with_profile(Arguments(words, console.environ)), console)
     return exit_codes.DONE
+
+
+_MEANT = {
+    **{f"--{name}": f"use -o {name}" for name in ("json", "jsonl", "csv", "wide", "table")},
+    **dict.fromkeys(("--watch", "-w", "--follow", "-f"), "--every=<s> looks again and again"),
+    **dict.fromkeys(("--limit", "--head", "-n"), "--top=<n> keeps the first rows"),
+    **dict.fromkeys(("--format", "--out"), "use -o, --output=<format>"),
+    **dict.fromkeys(("--sort", "--order-by"), "did you mean --sort-by?"),
+}
+
+
+def _elsewhere(option: str) -> str | None:
+    """Where an option is one that is not one here."""
+    owners = [name for name in COMMANDS if option in known_options(usage_of(name))]
+    if owners:
+        return f"it is an option of {' and '.join(owners)}"
+    return _MEANT.get(option)
 
 
 def with_profile(arguments: Arguments) -> Arguments:

@@ -21,6 +21,12 @@ class UsageError(Exception):
         self.hint = hint
 
 
+class UnknownOption(UsageError):
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"unknown option '{name}'", hint)
+        self.name = name
+
+
 def read_words(usage: str, command: str, argv: Sequence[str]) -> Mapping[str, Any]:
     """What docopt makes of the words: by option or positional, its text, True, False or None.
 
@@ -125,6 +131,13 @@ def _split(
     return options, positionals
 
 
+def _near_option(name: str, known: Mapping[str, KnownOption]) -> str | None:
+    """By what follows the dashes, which make all of them look alike."""
+    bare = [option.name.removeprefix("--") for option in known.values()]
+    near = nearest(name.lstrip("-"), bare)
+    return near.replace("did you mean ", "did you mean --") if near and name[1:2] == "-" else None
+
+
 def _options_in(word: str, known: Mapping[str, KnownOption]) -> list[tuple[str, str | None]]:
     """The options of one word, each with the value attached to it: ``--a=1``, ``-a``, ``-ab1``."""
     if word.startswith("--"):
@@ -143,7 +156,7 @@ def _takes_next_word(
     name: str, value: str | None, known: Mapping[str, KnownOption], command: str
 ) -> bool:
     if name not in known:
-        raise UsageError(f"unknown option '{name}'", nearest(name, [*known]) or _help_hint(command))
+        raise UnknownOption(name, _near_option(name, known) or _help_hint(command))
     if value is not None and not known[name].takes_value:
         raise UsageError(f"{name} takes no value", _help_hint(command))
     return known[name].takes_value and value is None

@@ -36,7 +36,7 @@ def for_trouble(trouble: Trouble) -> str:
     return _HINTS[trouble]
 
 
-def told(error: Exception) -> tuple[str, str] | None:
+def told(error: Exception) -> tuple[str, str | None] | None:
     """An error of the application in two lines; None for any other."""
     match error:
         case FleetUnavailable():
@@ -44,12 +44,11 @@ def told(error: Exception) -> tuple[str, str] | None:
         case NoSuchService():
             return _no_such_service(error)
         case NoSuchColumn():
-            among = ", ".join(error.known)
-            return f"no column '{error.name}'", nearest(
-                error.name, error.known
-            ) or f"one of {among}"
+            columns = ", ".join(name for name in error.known if "_" not in name)
+            near = nearest(error.name, error.known)
+            return f"no column '{error.name}'", near or f"one of {columns}, or a field of the json"
         case RecordingUnusable():
-            return str(error), "`cpx-monitor track <service> --record=<file>` makes a recording"
+            return str(error), error.hint
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             return "too many open files on this machine", _ULIMIT
     return None

@@ -3,13 +3,16 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
 _watcher: Any = None
 _before_anything_else: Callable[[], object] | None = None
+TAKEN_FOR_ONE_S = 0.3
 _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,7 +24,8 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within it the first signal raises ``Interrupted``; a second one ends the process at once.
+    """Within it the first signal raises ``Interrupted``; one that comes a while later ends the
+    process at once.
 
     A KeyboardInterrupt would surface in whichever greenlet runs, and gevent would print it.
     """
@@ -67,10 +71,17 @@ def first_of_all(action: Callable[[], object] | None) -> None:
     _before_anything_else = action
 
 
+def _on_another_signal(first_s: float, number: int, frame: FrameType | None) -> None:
+    # timeout(1) and others signal a process, and then its group, which it is part of.
+    if time.monotonic() - first_s > TAKEN_FOR_ONE_S:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
     if _before_anything_else is not None:
         _before_anything_else()
-    signal.signal(number, signal.SIG_DFL)
+    signal.signal(number, partial(_on_another_signal, time.monotonic()))
     if "gevent" in sys.modules:
         from gevent import get_hub, getcurrent
 

@@ -75,7 +75,8 @@ class Output(NamedTuple):
 
         if self.format == "csv":
             return machine.render_csv(report, stamp, headers=look.headers)
-        if self.format == "jsonl" or isinstance(report, TrackRound):
+        # A profile may want json of everything; what repeats gives lines of it.
+        if self.format == "jsonl" or stamp is not None or isinstance(report, TrackRound):
             return machine.render_jsonl(report, stamp)
         return machine.render_json(report)
 
@@ -93,11 +94,17 @@ class Repeat(NamedTuple):
         Raises:
             UsageError: it cannot be written in the format that is wanted.
         """
-        every_s, rounds = arguments.given(EVERY), arguments.given(COUNT)
         _check_recording(arguments, command)
-        if command != "track" and every_s is None and rounds is None:
-            return None
-        if arguments.value(OUTPUT) == "json":
+        every_s, rounds = arguments.given(EVERY), arguments.given(COUNT)
+        if command != "track":
+            if (every_s is None and rounds is None) or rounds == 1:
+                return None
+            # What was typed is stronger than how often the profile looks.
+            wants_json = arguments.value(OUTPUT) == "json"
+            repeats = min(arguments.found("--every")[0], arguments.found("--count")[0])
+            if wants_json and arguments.found("--output")[0] < repeats:
+                return None
+        if arguments.value(OUTPUT) == "json" and arguments.found("--output")[0] is Origin.FLAG:
             why = "track does not end" if command == "track" else "this would be several"
             raise UsageError(f"json is one document, and {why}", "use -o jsonl")
         return cls(arguments.value(EVERY) if every_s is None else every_s, rounds)

@@ -54,6 +54,12 @@ def _ca_file(path: str) -> str:
     return path
 
 
+def _file(path: str) -> str:
+    if not path:
+        raise ValueError("a file is wanted")
+    return path
+
+
 def _beginning_of(path: str, most_bytes: int) -> bytes:
     try:
         with open(path, "rb") as file:
@@ -73,8 +79,8 @@ TOKEN_FILE = Option("--token-file", _token_in_file, "", "CPX_TOKEN_FILE")
 TOKEN = Option("CPX_TOKEN", _token, "", "CPX_TOKEN", secret=True)
 CA_FILE = Option("--ca-file", _ca_file, "")
 COLOR = Option("--color", one_of("auto", "always", "never"), "auto")
-FROM = Option("--from", str, "")
-RECORD = Option("--record", str, "")
+FROM = Option("--from", _file, "")
+RECORD = Option("--record", _file, "")
 
 
 def _access(arguments: Arguments) -> Access:
@@ -94,8 +100,12 @@ class Source(NamedTuple):
     recording: str | None = None
 
 
-def _source(arguments: Arguments) -> Source:
-    """Of several that were said, the one that was said more strongly."""
+def source_name(arguments: Arguments) -> str:
+    """The option that says where the fleet is seen: of several the one said more strongly.
+
+    Raises:
+        UsageError: several were said as strongly.
+    """
     origins = {
         "--demo": arguments.found("--demo")[0],
         "--from": arguments.found("--from")[0],
@@ -104,11 +114,15 @@ def _source(arguments: Arguments) -> Source:
     strongest = min(origins.values())
     named = [name for name, origin in origins.items() if origin is strongest]
     if strongest is Origin.DEFAULT:
-        return Source(url=arguments.value(URL))
+        return "--url"
     if len(named) > 1:
         said = ", ".join(f"{name} {_MEANING[name]}" for name in named)
         raise UsageError(said, "leave one of them out")
-    match named[0]:
+    return named[0]
+
+
+def _source(arguments: Arguments) -> Source:
+    match source_name(arguments):
         case "--demo":
             return Source()
         case "--from":

@@ -40,24 +40,18 @@ def report_on(
         return arranged(use_case(snapshot, reading.policy, only), order)
 
     if repeat is None:
-        return _write(look(), output, console)
+        report = look()
+        # Whoever reads no further, as head, has the verdict all the same.
+        with contextlib.suppress(OutputClosed):
+            console.write(output.rendered(report))
+            sum_up(report, output, console, is_recorded=reading.source.recording is not None)
+        return exit_codes.of_report(report)
     from cpx_monitor.entrypoints.watching import watch
 
-    def write(report: Report) -> int:
-        return _write(report, output, console)
-
-    return watch(look, write, repeat, order, clock, output, console)
+    return watch(look, repeat, order, clock, output, console)
 
 
-def _write(report: Report, output: Output, console: Console) -> int:
-    # Whoever reads no further, as head, has the verdict all the same.
-    with contextlib.suppress(OutputClosed):
-        console.write(output.rendered(report))
-        _sum_up(report, output, console)
-    return exit_codes.of_report(report)
-
-
-def _sum_up(report: Report, output: Output, console: Console) -> None:
+def sum_up(report: Report, output: Output, console: Console, *, is_recorded: bool = False) -> None:
     """What stderr says once the data is out."""
     basis = report.basis
     if basis.rejected:
@@ -69,4 +63,5 @@ def _sum_up(report: Report, output: Output, console: Console) -> None:
     if isinstance(report, ServicesAtRisk) and not report.items and output.is_for_people:
         console.tell(table.no_risk_sentence(report))
     if output.is_for_people or not basis.coverage.is_complete:
-        console.tell(table.footer(report))
+        when = f", recorded at {basis.observed_at:%Y-%m-%dT%H:%M:%SZ}" if is_recorded else ""
+        console.tell(table.footer(report) + when)

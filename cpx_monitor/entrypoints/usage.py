@@ -101,7 +101,12 @@ def usage_of(name: str) -> str:
     if name not in _SHARED:
         return text
     rows, output = _SHARED[name]
-    sections = {"rows": rows, "output": output, "the fleet": FLEET_OPTIONS}
+    fleet = FLEET_OPTIONS
+    if name == "track":
+        fleet = fleet.replace(
+            "the last round of a recording instead", "play a recording back instead"
+        )
+    sections = {"rows": rows, "output": output, "the fleet": fleet}
     return text + "\n".join(
         f"Options for {what}:\n{options}" for what, options in sections.items() if options
     )

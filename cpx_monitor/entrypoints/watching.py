@@ -18,9 +18,8 @@ from cpx_monitor.entrypoints import exit_codes, hints
 from cpx_monitor.entrypoints.console import Console, OutputClosed
 from cpx_monitor.entrypoints.interrupts import Interrupted
 from cpx_monitor.entrypoints.output import Output, Repeat
+from cpx_monitor.entrypoints.reporting import sum_up
 from cpx_monitor.entrypoints.screen import Draw, Screen
-
-Write = Callable[[Report], int]
 
 
 class _Round(NamedTuple):
@@ -69,12 +68,9 @@ class _Round(NamedTuple):
         if self.failure is None:
             stamp = Stamp(self.number, basis.observed_at)
             console.write(output.rendered(self.report, stamp))
-            if basis.rejected:
-                console.warn(table.rejected_warning(basis.rejected))
+            sum_up(self.report, output, console)
         for warning in self.warnings:
             console.warn(warning)
-        if self.failure is None and output.is_for_people and console.is_terminal:
-            console.tell(table.footer(self.report))
 
 
 def when(number: int, observed_at: datetime) -> str:
@@ -102,14 +98,13 @@ def is_live(output: Output, console: Console) -> bool:
 
 def watch(
     look: Callable[[], Report],
-    write: Write,
     repeat: Repeat,
     order: Order,
     clock: Clock,
     output: Output,
     console: Console,
 ) -> int:
-    """Report round after round; ``write`` is for a single one, with all that is to be said of it.
+    """Report round after round; a screen leaves the last report behind.
 
     Raises:
         FleetUnavailable, NoSuchService: the first round fails; later ones are told, and the next
@@ -122,7 +117,9 @@ def watch(
         with Screen(console) as screen:
             for shown in _rounds(look, repeat, clock):
                 if shown.report.basis.no_verdict_because is not None and last is None:
-                    return write(shown.report)
+                    console.write(output.rendered(shown.report))
+                    sum_up(shown.report, output, console)
+                    return shown.code
                 last, code = shown.report, shown.code
                 if live:
                     screen.show(shown.drawn(repeat, order, output))
@@ -135,5 +132,6 @@ def watch(
     except OutputClosed:
         return exit_codes.DONE
     if live and last is not None:
-        write(last)
+        console.write(output.rendered(last))
+        sum_up(last, output, console)
     return exit_codes.DONE if was_told_to_stop else code

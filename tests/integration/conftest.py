@@ -52,18 +52,16 @@ def processes():
 
 
 @pytest.fixture
-def simulator(processes, environ):
+def simulator(zygote, environ):
     """Starts a simulator on a free port: ``simulator("--seed=7")`` is its URL."""
+    with ExitStack() as stack:
 
-    def start(*options):
-        process = processes(
-            BIN / "cpx-server", "0", *options, env=environ, stdout=subprocess.PIPE, text=True
-        )
-        first_line = process.stdout.readline()
-        assert first_line.startswith("listening on http://localhost:")
-        return first_line.removeprefix("listening on ").strip()
+        def start(*options):
+            (line,) = stack.enter_context(zygote.server("0", *options, environ=environ))
+            assert line.startswith("listening on http://localhost:")
+            return line.removeprefix("listening on ")
 
-    return start
+        yield start
 
 
 @pytest.fixture(params=["direct", "requests"])

@@ -24,9 +24,9 @@ class TestAnInstanceThatFails:
                 answer(301, b"", "Location: http://127.0.0.1:1/"),
                 "answered 301, go to http://127.0.0.1:1/",
             ),
-            (never, "timed out after 0.5 s"),
-            (dripping(b"HTTP/1.1 200 OK\r\nX: "), "timed out after 0.5 s"),
-            (dripping(b"HTTP/1.0 200 OK\r\n\r\n{"), "timed out after 0.5 s"),
+            (never, "timed out after 0.3 s"),
+            (dripping(b"HTTP/1.1 200 OK\r\nX: "), "timed out after 0.3 s"),
+            (dripping(b"HTTP/1.0 200 OK\r\n\r\n{"), "timed out after 0.3 s"),
             (raw(b""), "the connection was closed without an answer"),
             (raw(b"SSH-2.0-OpenSSH\r\n"), "the answer is not HTTP"),
             (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"), "the answer was cut off"),
@@ -43,8 +43,8 @@ class TestAnInstanceThatFails:
         )
         url = serve(script).url
 
-        listed = monitor("list", "--timeout=0.5", url=url)
-        document = json.loads(monitor("averages", "--timeout=0.5", "-o", "json", url=url).stdout)
+        listed = monitor("list", "--timeout=0.3", url=url)
+        document = json.loads(monitor("averages", "--timeout=0.3", "-o", "json", url=url).stdout)
 
         assert listed.returncode == 1
         row = listed.stdout.splitlines()[3]

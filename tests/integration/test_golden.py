@@ -4,6 +4,7 @@ The files of ``tests/golden`` are the pages of a picture book: one for each comm
 the colours and the doings of a screen as words between « and ». ``make golden`` writes them anew.
 """
 
+import gc
 import io
 import os
 import re
@@ -44,6 +45,14 @@ WORDS_FOR = {
     "\x1b[33m": "«yellow»",
     "\x1b[0m": "«»",
 }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_but_new_garbage():
+    """track looks for garbage each round, and there is much of the tests' own to look through."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Stream(io.StringIO):

@@ -4,7 +4,9 @@ import builtins
 import io
 import json
 import re
+import shutil
 import struct
+from pathlib import Path
 
 import pytest
 from scripted_server import answer, in_turn, instance_answer
@@ -14,17 +16,25 @@ from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_guarded
 
 
-@pytest.fixture
-def incident(monitor, simulator, tmp_path):
+@pytest.fixture(scope="module")
+def recorded(zygote, clean_environ, tmp_path_factory):
     """Six rounds of a service some of whose instances are slow, refuse, or send nonsense."""
+    path = tmp_path_factory.mktemp("recorded") / "incident.jsonl"
     faults = ("--fault=http-503*2@10.58.1.10", "--fault=cpu-over@10.58.1.20")
-    url = simulator("--seed=7", "--instances=60", *faults)
-    path = tmp_path / "incident.jsonl"
-    ended = monitor(
-        *("track", "UserService", "--every=0.1", "--count=6", f"--record={path}"), url=url
-    )
+    server = ("0", "--seed=7", "--instances=60", *faults)
+    words = ("track", "UserService", "--every=0.1", "--count=6", f"--record={path}")
+    with zygote.server(*server, environ=clean_environ) as (listening,):
+        url = listening.removeprefix("listening on ")
+        ended = zygote.monitor(*words, environ={**clean_environ, "CPX_URL": url})
     assert ended.returncode == 0
     return path, ended
+
+
+@pytest.fixture
+def incident(recorded, tmp_path):
+    """The recording, in a folder of the test's own, and the track that made it."""
+    path, ended = recorded
+    return Path(shutil.copy(path, tmp_path)), ended
 
 
 def summary_of(ended):

@@ -112,8 +112,8 @@ class TestTrack:
             "AuthService: 3 of 3 healthy, mean CPU 37.3%…",
             "",
             "IP         Status      CPU Change  Memory C…",
-            "-------------------------------------------…",
-            "10.58.1.3  Healthy     57%      -     61%",
+            "-" * 44,
+            "10.58.1.3  Healthy     57%      -     61%  …",
             "2 more rows do not fit: 2 healthy",
         ]
 
@@ -246,9 +246,9 @@ class TestProgress:
     def test_of_a_long_collection_shows_after_a_while_and_leaves_nothing_behind(
         self, on_terminal, simulator
     ):
-        url = simulator("--instances=6", "--latency=300ms", "--seed=7")
+        url = simulator("--instances=4", "--latency=250ms", "--seed=7")
         terminal = on_terminal("list", "--concurrency=1", url=url)
-        terminal.wait_for(" of 6 instances asked, ")
+        terminal.wait_for(" of 4 instances asked, ")
 
         assert terminal.wait() == 0
         assert "asked" not in terminal.text

@@ -30,11 +30,11 @@ def test_the_strongest_counts_and_config_says_where_it_came_from(monitor, config
 
     found = settings(monitor(*words, CPX_MAX_CPU="55", CPX_MAX_MEMORY="65", **env))
 
-    assert found["max-cpu"] == ("50", "--max-cpu")
-    assert found["max-memory"] == ("65", "CPX_MAX_MEMORY")
+    assert found["max-cpu"] == ("50", "flag")
+    assert found["max-memory"] == ("65", "variable CPX_MAX_MEMORY")
     assert found["timeout"] == ("3s", "profile prod")
     assert found["concurrency"] == ("auto", "default")
-    assert found["profile"] == ("prod", "--profile")
+    assert found["profile"] == ("prod", "flag")
 
 
 def test_a_profile_is_what_a_command_does(monitor, configured):
@@ -67,8 +67,8 @@ def test_secrets_are_not_shown(monitor, tmp_path):
         )
     )
 
-    assert found["token"] == ("(hidden)", "CPX_TOKEN")
-    assert found["url"] == ("http://localhost:1", "--url")
+    assert found["token"] == ("(hidden)", "variable CPX_TOKEN")
+    assert found["url"] == ("http://localhost:1", "flag")
     assert "s3cret" not in str(found)
 
 
@@ -76,9 +76,9 @@ def test_secrets_are_not_shown(monitor, tmp_path):
     ("environ", "typed", "shown"),
     [
         ({}, [], ("auto", "default")),
-        ({"NO_COLOR": "1"}, [], ("never", "NO_COLOR")),
-        ({"FORCE_COLOR": "1"}, [], ("always", "FORCE_COLOR")),
-        ({"NO_COLOR": "1"}, ["--color=always"], ("always", "--color")),
+        ({"NO_COLOR": "1"}, [], ("never", "variable NO_COLOR")),
+        ({"FORCE_COLOR": "1"}, [], ("always", "variable FORCE_COLOR")),
+        ({"NO_COLOR": "1"}, ["--color=always"], ("always", "flag")),
         ({"FORCE_COLOR": "0"}, [], ("auto", "default")),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_colour_of_the_profile_is_weaker_than_a_variable(monitor, configured):
         ("[prodd]\nprofile = 'x'", "[prodd] has 'profile', which is no option\n"),
         (
             "[prodd]\nmax-cpu = 101",
-            "error: prodd.max-cpu=101: a percentage from 0 to 100 is wanted\n",
+            "error: profile prodd: max-cpu=101: a percentage from 0 to 100 is wanted\n",
         ),
         ("[prodd\n", "error: {path} is no TOML: "),
     ],

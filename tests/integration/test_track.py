@@ -170,5 +170,5 @@ class TestPiped:
         tracking = track(server.url, "AuthService", "--every=0.2")
 
         assert tracking.stderr.readline().endswith(
-            "before round 2 came due while another still ran: left out\n"
+            "before round 2 left out: their time had passed\n"
         )

@@ -1,17 +1,19 @@
 """What is on the screen while something is watched: lines that fit, without control codes."""
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Sequence
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.adapters.presenters.table import MISSING, footer, mean, percent, table_of
 from cpx_monitor.adapters.presenters.text import (
+    CUT_MARKS,
     Cell,
     Column,
     Look,
     Table,
+    blocks_of,
     cut,
     display_width,
     draw,
@@ -71,13 +73,8 @@ def track_frame(
         f" mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
         f" memory {mean(_mean([row.memory_percent for row in rows]))}"
     )
-    return _framed(
-        [summary, *_heading_lines(heading)],
-        instances,
-        lambda kept: lines_of(_tracked_table(kept, shown.policy, look), look._replace(width=None)),
-        look,
-        height,
-    )
+    table = _tracked_table(instances, shown.policy, look)
+    return _framed([summary, *_heading_lines(heading)], instances, table, look, height)
 
 
 def report_frame(
@@ -85,12 +82,9 @@ def report_frame(
 ) -> list[str]:
     """A report that is made again and again, as far as it fits."""
 
-    def lines(kept: Sequence[Any]) -> list[str]:
-        # Free text must not wrap here, or nobody knew how many rows fit.
-        table = table_of(report._replace(items=tuple(kept)), wide=wide)
-        return lines_of(table, look._replace(width=None))
-
-    return _framed([footer(report), *_heading_lines(heading)], report.items, lines, look, height)
+    table = table_of(report, wide=wide)
+    above = [footer(report), *_heading_lines(heading)]
+    return _framed(above, report.items, table, look, height)
 
 
 def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = False) -> str:
@@ -173,35 +167,42 @@ def _heading_lines(heading: Heading) -> list[str]:
 
 
 def _framed(
-    above: Sequence[str],
-    rows: Sequence[Any],
-    lines_of_rows: Callable[[Sequence[Any]], list[str]],
-    look: Look,
-    height: Height,
+    above: Sequence[str], rows: Sequence[Any], table: Table, look: Look, height: Height
 ) -> list[str]:
-    headers = 2 if look.headers else 0
-    room = height.lines - len(above) - headers
-    left_out: Sequence[Any] = ()
-    if len(rows) > room:
-        kept = _kept(rows, max(0, room - 1), height.keeps_worst)
-        left_out = [row for index, row in enumerate(rows) if index not in kept]
-        rows = [row for index, row in enumerate(rows) if index in kept]
-    lines = [*map(printable, above), *lines_of_rows(rows)]
-    if left_out:
+    headers, blocks = blocks_of(table, look)
+    room = height.lines - len(above) - len(headers)
+    kept: Sequence[int] = range(len(rows))
+    if sum(map(len, blocks)) > room:
+        kept = _kept(rows, blocks, room - 1, height.keeps_worst)
+    lines = [*map(printable, above), *headers, *(line for place in kept for line in blocks[place])]
+    if len(kept) < len(rows):
         # Where not even this fits, it is still what matters most.
-        lines = [*lines[: height.lines - 1], _left_out(left_out)]
+        left_out = _left_out([row for place, row in enumerate(rows) if place not in kept])
+        lines = [*lines[: height.lines - 1], left_out]
+    return [_fitted(line, look) for line in lines[: height.lines]]
+
+
+def _kept(
+    rows: Sequence[Any], blocks: Sequence[Sequence[str]], room: int, keeps_worst: bool
+) -> Sequence[int]:
+    """Which rows stay in view, by their place."""
+    places: Sequence[int] = range(len(rows))
+    if keeps_worst:
+        places = sorted(places, key=lambda place: _badness(rows[place]), reverse=True)
+    used = accumulate(len(blocks[place]) for place in places)
+    return sorted(place for place, lines in zip(places, used, strict=True) if lines <= room)
+
+
+def _fitted(line: str, look: Look) -> str:
     width = look.width or 0
-    return [_fitted(line, width, look) for line in lines[: height.lines]]
-
-
-def _fitted(line: str, width: int, look: Look) -> str:
     if display_width(without_color(line)) <= width:
         return line
     if "\x1b" not in line:
         return cut(line, width, ascii_only=look.ascii_only)
     from wcwidth import clip
 
-    return str(clip(line, 0, width))
+    # It closes the colours that it cuts off.
+    return str(clip(line, 0, width - 1)) + CUT_MARKS[look.ascii_only]
 
 
 def _left_out(rows: Sequence[Any]) -> str:
@@ -209,14 +210,6 @@ def _left_out(rows: Sequence[Any]) -> str:
     states = [row.status for row in map(_row_of, rows) if isinstance(row, InstanceRow)]
     counts = [f"{states.count(status)} {status.lower()}" for status in Status if status in states]
     return f"{more} not fit{': ' if counts else ''}{', '.join(counts)}"
-
-
-def _kept(rows: Sequence[Any], number: int, keeps_worst: bool) -> set[int]:
-    """Which rows stay in view, by their place."""
-    places = range(len(rows))
-    if not keeps_worst:
-        return set(places[:number])
-    return set(sorted(places, key=lambda place: _badness(rows[place]), reverse=True)[:number])
 
 
 def _badness(row: Any) -> tuple[float, float]:

@@ -177,8 +177,9 @@ def warnings_of_round(
 ) -> Iterator[str]:
     """What is to be said of one of several looks, whatever it was for."""
     if missed:
+        had_passed = "its time had" if missed == 1 else "their time had"
         late = f"{counted(missed, 'round')} before round {number}"
-        yield f"{late} came due while another still ran: left out"
+        yield f"{late} left out: {had_passed} passed"
     if failure is not None:
         yield f"round {number} failed: {failure}"
     elif stale_list is not None:

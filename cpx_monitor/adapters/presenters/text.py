@@ -14,6 +14,8 @@ _COLOR_OF: dict[str, str] = {
     Verdict.POSSIBLY_AT_RISK: "YELLOW",
     Verdict.AT_RISK: "RED",
 }
+# What stands for the rest of a text: on most terminals, and on those that show ASCII only.
+CUT_MARKS = ("…", "~")
 # Free text that has less room beside the columns than this gets lines of its own.
 _LEAST_FREE_WIDTH = 16
 _INDENT = 4
@@ -73,7 +75,13 @@ def draw(table: Table, look: Look) -> str:
 
 
 def lines_of(table: Table, look: Look) -> list[str]:
-    """The headers and the rule, then the rows.
+    """The headers and the rule, then the rows."""
+    headers, rows = blocks_of(table, look)
+    return [*headers, *(line for row in rows for line in row)]
+
+
+def blocks_of(table: Table, look: Look) -> tuple[list[str], list[Sequence[str]]]:
+    """The lines of the headers, and those of each row.
 
     Most cells of a column hold one of few values, so each value is drawn once.
     """
@@ -85,16 +93,16 @@ def lines_of(table: Table, look: Look) -> list[str]:
         {key: gap + _padded(cell, column, width, look) for key, cell in values.items()}
         for column, gap, width, values in zip(columns, _gaps(columns), widths, cells, strict=False)
     ]
-    lines = _headers(columns, widths, look) if look.headers else []
+    blocks: list[Sequence[str]] = []
     for row in rows:
         line = "".join([column[key] for column, key in zip(drawn, row, strict=False)])
         if look.width is None:
             for extra in row[bound:]:
                 line += f"  {_cell(extra).text}"
-            lines.append(line.rstrip())
+            blocks.append((line.rstrip(),))
         else:
-            lines += _with_free_text(line, row[bound:], look.width)
-    return lines
+            blocks.append(tuple(_with_free_text(line, row[bound:], look.width)))
+    return _headers(columns, widths, look) if look.headers else [], blocks
 
 
 def _headers(columns: Sequence[Column], widths: Sequence[int], look: Look) -> list[str]:
@@ -143,7 +151,7 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
     """No more of the text than fits, with a mark where there was more."""
     if display_width(text) <= width:
         return text
-    mark = "~" if ascii_only else "…"
+    mark = CUT_MARKS[ascii_only]
     if text.isascii():
         return text[: max(0, width - 1)] + mark[:width]
     from wcwidth import clip

@@ -31,6 +31,10 @@ from cpx_monitor.entrypoints.interrupts import held
 HIDDEN = "(hidden)"
 
 
+# Those that are not the same for all commands.
+_DEFAULTS = {"--every": "once; track: 5", "--speed": "1 on a screen, max elsewhere"}
+
+
 class Setting(NamedTuple):
     """``value`` is None where it is not set."""
 
@@ -61,6 +65,7 @@ def _settings(arguments: Arguments) -> Iterator[Setting]:
     from cpx_monitor.entrypoints.commands import at_risk
     from cpx_monitor.entrypoints.commands import list as list_command
     from cpx_monitor.entrypoints.profile import VARIABLE
+    from cpx_monitor.entrypoints.reading import source_name
 
     options: tuple[Option[Any], ...] = (
         *(reading.URL, reading.FROM, reading.MAX_CPU, reading.MAX_MEMORY, reading.TIMEOUT),
@@ -75,6 +80,17 @@ def _settings(arguments: Arguments) -> Iterator[Setting]:
     found += [
         Setting(name[2:], "on" if arguments.flag(name) else "off", _origin(arguments, name))
         for name in flags
+    ]
+    # Where the fleet is seen is one of three.
+    used = source_name(arguments)[2:]
+    not_used = {"url", "demo", "from"} - {used}
+    found = [
+        each._replace(value=None, origin=f"not used: --{used} is said more strongly")
+        if each.setting in not_used and each.origin != "default"
+        else each._replace(value=None)
+        if each.setting == "url" and used != "url"
+        else each
+        for each in found
     ]
     services = " ".join(arguments.texts("--service")) or None
     found.append(Setting("service", services, _origin(arguments, "--service")))
@@ -93,11 +109,11 @@ def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
     where = _origin(arguments, option.name, option.environment)
     if option.name == "--color" and origin is not Origin.FLAG:
         if arguments.environ.get("NO_COLOR"):
-            return Setting(name, "never", "NO_COLOR")
+            return Setting(name, "never", "variable NO_COLOR")
         if arguments.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-            return Setting(name, "always", "FORCE_COLOR")
+            return Setting(name, "always", "variable FORCE_COLOR")
     if text is None:
-        return Setting(name, option.default or None, where)
+        return Setting(name, _DEFAULTS.get(option.name, option.default) or None, where)
     value = arguments.given(option)
     if option.secret:
         text = getattr(value, "shown", HIDDEN)
@@ -105,8 +121,14 @@ def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
 
 
 def _origin(arguments: Arguments, name: str, environment: str | None = None) -> str:
-    origin, where, _ = arguments.found(name, environment)
-    return f"profile {arguments.profile.name}" if origin is Origin.PROFILE else where
+    match arguments.found(name, environment)[0]:
+        case Origin.FLAG:
+            return "flag"
+        case Origin.ENVIRONMENT:
+            return f"variable {environment}"
+        case Origin.PROFILE:
+            return f"profile {arguments.profile.name}"
+    return "default"
 
 
 def _rendered(settings: list[Setting], chosen: str, output: Any) -> str:

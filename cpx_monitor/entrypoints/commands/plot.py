@@ -24,6 +24,7 @@ Options:
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cpx_monitor.entrypoints import exit_codes
@@ -33,6 +34,7 @@ from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 
 if TYPE_CHECKING:
+    from cpx_monitor.adapters.recording import RecordedRound
     from cpx_monitor.app.reports import TrackRound
     from cpx_monitor.domain.health import HealthPolicy
 
@@ -52,6 +54,7 @@ SERVICE = Option("--service", str, "")
 def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.adapters.plot import PlotLibraryMissing, draw_plot
+        from cpx_monitor.adapters.recording import Recording
         from cpx_monitor.domain.health import HealthPolicy
         from cpx_monitor.entrypoints.reading import MAX_CPU, MAX_MEMORY
 
@@ -60,8 +63,10 @@ def run(arguments: Arguments, console: Console) -> int:
     own = arguments._replace(profile=arguments.profile._replace(settings={}))
     path = own.given(OUTPUT) or f"{os.path.splitext(recording)[0]}.svg"
     policy = HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY))
-    service = own.given(SERVICE) or _most_recorded(recording, console)
-    rounds = _rounds_of(service, recording, policy, console)
+    # At once, for a pipe can be read only once.
+    recorded = list(Recording(recording, console.warn).rounds())
+    service = own.given(SERVICE) or _most_recorded(recorded, recording)
+    rounds = _rounds_of(service, recorded, policy)
     try:
         draw_plot(rounds, path)
     except PlotLibraryMissing:
@@ -75,22 +80,21 @@ def run(arguments: Arguments, console: Console) -> int:
     return exit_codes.DONE
 
 
-def _most_recorded(path: str, console: Console) -> str:
+def _most_recorded(recorded: "Sequence[RecordedRound]", path: str) -> str:
     """The service whose instances were asked in most rounds.
 
     Raises:
+        RecordingUnusable: there is none.
         UsageError: that is true of several.
     """
-    from cpx_monitor.adapters.recording import Recording
     from cpx_monitor.app.ports import RecordingUnusable
     from cpx_monitor.domain.fleet import Snapshot
 
-    # What is wrong with the recording is told when it is read for the picture.
     rounds_of: Counter[str] = Counter()
     instances_of: dict[str, set[str]] = {}
-    for recorded in Recording(path, lambda _: None).rounds():
-        if isinstance(recorded.outcome, Snapshot):
-            for service in recorded.outcome.services:
+    for each in recorded:
+        if isinstance(each.outcome, Snapshot):
+            for service in each.outcome.services:
                 rounds_of[service.name] += service.size
                 ips = instances_of.setdefault(service.name, set())
                 ips.update(seen.ip for seen in service.answered)
@@ -109,10 +113,10 @@ def _most_recorded(path: str, console: Console) -> str:
 
 
 def _rounds_of(
-    service: str, path: str, policy: "HealthPolicy", console: Console
+    service: str, recorded: "Sequence[RecordedRound]", policy: "HealthPolicy"
 ) -> "list[TrackRound]":
-    from cpx_monitor.adapters.recording import Recording, Replay
+    from cpx_monitor.adapters.recording import Replay
     from cpx_monitor.app.tracking import track
 
-    replay = Replay(Recording(path, console.warn), lambda _: None, speed=1)
+    replay = Replay(recorded, lambda _: None, speed=1)
     return list(track(replay, replay, service, policy, replay.pace()))

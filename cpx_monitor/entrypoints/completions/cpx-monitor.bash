@@ -17,8 +17,14 @@ _cpx_monitor() {
             done < <(compgen -f -- "${word#"$prefix"}")
             return
         fi
-        [[ $candidate == *= ]] && compopt -o nospace
-        COMPREPLY+=("${candidate#"$prefix"}")
+        candidate="${candidate#"$prefix"}"
+        if [[ $candidate == *= ]]; then
+            compopt -o nospace
+        else
+            # bash inserts it as it is, and a name may hold what bash would act on.
+            printf -v candidate %q "$candidate"
+        fi
+        COMPREPLY+=("$candidate")
     done < <("$1" __complete "${words[@]:1}" 2>/dev/null)
 }
 

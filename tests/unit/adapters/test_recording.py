@@ -243,7 +243,7 @@ class TestReplay:
         fleet, clock = recorder(*self.ROUNDS)
         lived, history = self.tracked(fleet, clock, every(clock, 5))
 
-        replay = Replay(Recording(path, warnings.append), lambda _: None, 1)
+        replay = Replay(Recording(path, warnings.append).rounds(), lambda _: None, 1)
         replayed, again = self.tracked(replay, replay, replay.pace())
 
         assert replayed == lived
@@ -253,7 +253,7 @@ class TestReplay:
     def test_takes_as_long_as_it_took_divided_by_the_speed(self, recorder, path, speed):
         recorded(recorder, *self.ROUNDS)
         slept = []
-        replay = Replay(Recording(path, print), slept.append, speed)
+        replay = Replay(Recording(path, print).rounds(), slept.append, speed)
         list(replay.pace())
 
         assert slept == [5 / speed] * 3
@@ -261,13 +261,13 @@ class TestReplay:
     def test_passes_over_long_pauses(self, recorder, path):
         recorded(recorder, [instance(1)], [instance(1)], every_s=3600)
         slept = []
-        list(Replay(Recording(path, print), slept.append, 1).pace())
+        list(Replay(Recording(path, print).rounds(), slept.append, 1).pace())
 
         assert slept == [LONGEST_PAUSE_S]
 
     def test_begins_with_the_first_round_in_which_something_was_seen(self, recorder, path):
         recorded(recorder, DOWN, [instance(1)])
-        replay = Replay(Recording(path, print), print, float("inf"))
+        replay = Replay(Recording(path, print).rounds(), print, float("inf"))
 
         assert next(replay.pace()) == 0
         assert isinstance(replay.snapshot(), Snapshot)

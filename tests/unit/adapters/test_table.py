@@ -185,9 +185,7 @@ class TestWarningsOfARound:
     def test_count_the_rounds_left_out(self):
         late = tracked(5, instance(1), coverage=Coverage(1, 1, 0, 0), missed=2)
 
-        assert self.of(late) == [
-            "2 rounds before round 5 came due while another still ran: left out"
-        ]
+        assert self.of(late) == ["2 rounds before round 5 left out: their time had passed"]
 
     def test_of_a_failed_round_say_why(self):
         failed = tracked(2, unknown(1), coverage=None, failure="cannot reach CPX", items=())
