@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from conftest import BIN
+from scripted_server import answer, instance_answer, late
 from terminal import Terminal
 
 PROMPT = "ready> "
@@ -101,8 +102,6 @@ class TestCandidates:
         assert answers({**environ, "CPX_URL": closed_port_url}, *words) == []
 
     def test_of_a_server_that_does_not_answer_are_given_up_after_a_second(self, environ, serve):
-        from scripted_server import answer, late
-
         server = serve({"/servers": late(answer(200, []), 30)})
 
         assert answers({**environ, "CPX_URL": server.url}, "track", "") == []
@@ -119,3 +118,27 @@ class TestCandidates:
             "--sort-by=cpu_min",
             "--sort-by=cpu_max",
         ]
+
+
+class TestWhatComesFromTheServer:
+    """A name is data: a shell must not act on it."""
+
+    @pytest.fixture
+    def hostile(self, shell, environ, serve, tmp_path):
+        names = ["zz$(touch pwned)", "it's", "two words"]
+        fleet = {f"/10.58.1.{n}": instance_answer(name) for n, name in enumerate(names, start=1)}
+        server = serve({"/servers": answer(200, [path[1:] for path in fleet]), **fleet})
+        shell.press(f" cd {tmp_path}; export CPX_URL={server.url}; clear; echo there\r".encode())
+        if "fish" in str(shell.process.args):
+            shell.press(f" set -gx CPX_URL {server.url}; clear; echo there\r".encode())
+        shell.wait_for(lambda: shell.lines[:2] == ["there", PROMPT.strip()])
+        return shell
+
+    def test_is_quoted_where_it_is_inserted(self, hostile, tmp_path):
+        hostile.press(b"cpx-monitor track zz\t")
+        hostile.wait_for("pwned")
+        hostile.press(b"--count=1 > /dev/null && echo well || echo ill\r")
+        hostile.wait_for(lambda: {"well", "ill"} & set(hostile.lines))
+
+        assert "well" in hostile.lines
+        assert not (tmp_path / "pwned").exists()

@@ -149,14 +149,27 @@ class TestARecording:
         assert outcomes(path, warnings) == seen
         assert warnings == [f"{path}, line 2: cannot be used, left out"]
 
-    def test_leaves_out_a_round_that_lacks_an_observation(self, recorder, path, warnings):
-        recorded(recorder, [instance(1), instance(2)])
+    def test_leaves_out_a_round_that_lacks_an_observation_and_no_other(
+        self, recorder, path, warnings
+    ):
+        _, second = recorded(recorder, [instance(1), instance(2)], [instance(1), instance(2)])
         with open(path, "rb") as file:
             lines = file.readlines()
         with open(path, "wb") as file:
             file.writelines([lines[0], *lines[2:]])
 
-        assert outcomes(path, warnings) == []
+        assert outcomes(path, warnings) == [second]
+        assert warnings == [f"{path}: the round that ends in line 3 lacks a part of it"]
+
+    def test_may_be_several_put_one_behind_the_other(self, recorder, path, warnings):
+        seen = recorded(recorder, [instance(1)])
+        with open(path, "rb") as file:
+            content = file.read()
+        with open(path, "ab") as file:
+            file.write(content)
+
+        assert outcomes(path, warnings) == [*seen, *seen]
+        assert warnings == []
 
     @pytest.mark.parametrize("content", [b"", b"IP  Service\n", b"[1]\n", b'{"format": "x"}\n'])
     def test_is_not_just_any_file(self, path, content, recorder):
@@ -264,6 +277,12 @@ class TestReplay:
         list(Replay(Recording(path, print).rounds(), slept.append, 1).pace())
 
         assert slept == [LONGEST_PAUSE_S]
+
+    def test_of_a_recording_without_a_round_is_a_mistake(self, recorder, path):
+        recorded(recorder, DOWN)
+
+        with pytest.raises(RecordingUnusable, match="holds no complete round"):
+            list(Replay(Recording(path, print).rounds(), print, 1).pace())
 
     def test_begins_with_the_first_round_in_which_something_was_seen(self, recorder, path):
         recorded(recorder, DOWN, [instance(1)])

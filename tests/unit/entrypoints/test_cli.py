@@ -84,6 +84,46 @@ def test_at_risk_where_nothing_is_says_so_on_stderr_under_bare_headers():
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["list", "--json"], "use -o json"),
+        (["list", "--watch"], "--every=<s> looks again and again"),
+        (["averages", "--record=x"], "it is an option of list and track"),
+        (["list", "--threshold=3"], "it is an option of at-risk"),
+        (["list", "--revers"], "did you mean --reverse?"),
+        (["list", "-x"], "see `cpx-monitor list --help`"),
+        (["list", "--demo", "-o", "jsno"], "did you mean json?"),
+        (["list", "--demo", "--sort-by=mem"], "did you mean memory?"),
+        (["list", "--demo", "--sort-by=xyz"], "one of ip, service, status, cpu, memory,"),
+        (["list", "--demo", "--service=time"], "did you mean TimeService?"),
+    ],
+)
+def test_what_is_not_there_is_met_with_what_is(words, hint):
+    code, out, err = call(*words)
+
+    assert (code, out) == (3, "")
+    assert f"\nhint:  {hint}" in err
+
+
+@pytest.mark.parametrize("words", [["list"], ["averages"], ["at-risk"]])
+def test_what_repeats_says_after_each_round_how_the_whole_fleet_is(words):
+    code, out, err = call(*words, "--demo", "--every=0.3", "--count=2")
+
+    assert out
+    assert code == (2 if words == ["at-risk"] else 1)
+    assert err.splitlines() == ["11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s"] * 2
+
+
+def test_json_of_several_looks_is_refused_and_of_one_is_not():
+    assert call("list", "--demo", "--every=1", "-o", "json")[2] == (
+        "error: json is one document, and this would be several\nhint:  use -o jsonl\n"
+    )
+    assert (
+        json.loads(call("list", "--demo", "--count=1", "-o", "json")[1])["kind"] == "InstanceList"
+    )
+
+
 def test_track_refuses_json_with_a_hint_at_jsonl():
     assert call("track", "AuthService", "--demo", "-o", "json") == (
         3,
