@@ -4,7 +4,7 @@ Drawn by matplotlib, which is an extra and takes a second to import.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
@@ -12,6 +12,7 @@ from cpx_monitor.app.reports import TrackRound
 
 # More than that, and a legend says less than it hides.
 _MOST_NAMED = 16
+_AROUND_ONE = timedelta(seconds=5)
 _INCHES = (11.0, 6.5)
 _DOTS_PER_INCH = 120
 
@@ -63,6 +64,7 @@ def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
 
     times = [shown.observed_at for shown in rounds]
     series = _series_of(rounds)
+    is_few = len(series) <= _MOST_NAMED
     palette: Any = colormaps["tab20" if len(series) > 10 else "tab10"]
     colors = palette.colors
     cpu, memory = figure.subplots(2, 1, sharex=True)
@@ -76,11 +78,14 @@ def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
                 times,
                 values,
                 color=colors[number % len(colors)],
-                linewidth=1.2,
+                linewidth=1.2 if is_few else 0.5,
+                alpha=1 if is_few else 0.5,
                 marker="." if len(times) < 40 else None,
                 label=each.ip,
             )
-        axes.plot(times, _means(lines), color="black", linewidth=2.2, label="mean")
+        if len(series) > 1:
+            mark = "o" if len(times) == 1 else None
+            axes.plot(times, _means(lines), color="black", linewidth=2.2, marker=mark, label="mean")
         axes.axhline(limit, color="black", linestyle="--", linewidth=0.8)
         axes.annotate(
             f"limit {limit:g} %",
@@ -103,9 +108,11 @@ def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
     memory.xaxis.set_major_formatter(matplotlib_dates.ConciseDateFormatter(locator))
     memory.set_xlabel("UTC")
     figure.suptitle(_title(rounds, len(series)))
-    if len(series) <= _MOST_NAMED:
-        handles, labels = cpu.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", fontsize="small")
+    if len(times) == 1:
+        memory.set_xlim(times[0] - _AROUND_ONE, times[0] + _AROUND_ONE)
+    # The mean is the last.
+    handles, labels = (named[0 if is_few else -1 :] for named in cpu.get_legend_handles_labels())
+    figure.legend(handles, labels, loc="outside right upper", fontsize="small")
 
 
 def _means(lines: Sequence[Sequence[float]]) -> list[float]:

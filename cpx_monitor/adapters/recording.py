@@ -9,8 +9,8 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, NamedTuple
 
 from cpx_monitor.app.ports import (
@@ -37,6 +37,7 @@ _HEADER = json.dumps({"format": FORMAT, "version": VERSION}).encode() + b"\n"
 # A pause in a recording is not worth more of anybody's time than this.
 LONGEST_PAUSE_S = 60.0
 _HOW_TO_MAKE_ONE = "`cpx-monitor track <service> --record=<file>` makes a recording"
+_USUAL_LINE_BYTES = 64 * 1024
 _MOST_LINE_BYTES = 64 * 1024 * 1024
 
 Tell = Callable[[str], None]
@@ -45,12 +46,17 @@ Tell = Callable[[str], None]
 class RecordingFleet:
     """Looks at another fleet, and writes down what it saw before anybody else hears of it.
 
+    ``tracked`` is the service for whose sake this is done, where it is for one.
+
     Raises:
         RecordingUnusable: at once where the file cannot be appended to; later where it is full.
     """
 
-    def __init__(self, fleet: Fleet, path: str, clock: Clock, warn: Tell) -> None:
+    def __init__(
+        self, fleet: Fleet, path: str, clock: Clock, warn: Tell, tracked: str | None = None
+    ) -> None:
         self._fleet = fleet
+        self._tracked = tracked
         self._clock = clock
         self._path = path
         self._listed: set[str] = set()
@@ -92,6 +98,7 @@ class RecordingFleet:
             "everybody_asked": not snapshot.not_asked,
             "left": left,
             "rejected": list(snapshot.rejected),
+            "tracked": self._tracked,
             "source": snapshot.source,
             "took_seconds": round(snapshot.took_s, 6),
             "stale_list": None if stale is None else stale._asdict(),
@@ -143,24 +150,35 @@ def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
 
 def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
     """Makes the file one that rounds can be appended to; the number of its last round."""
-    if not os.fstat(file.fileno()).st_size:
-        file.write(_HEADER)
-        return 0
-    file.seek(0)
-    _check_header(file.readline(_MOST_LINE_BYTES), path)
     size = os.fstat(file.fileno()).st_size
-    file.seek(max(0, size - _MOST_LINE_BYTES))
-    end = file.read()
-    if not end.endswith(b"\n"):
+    if size:
+        file.seek(0)
+        _check_header(file.readline(_MOST_LINE_BYTES), path)
+    last_line, cut_off = _last_line(file, size)
+    if cut_off:
         # What follows must begin on a line of its own, and half a line is of no use to anybody.
         warn(f"{path} was cut off in mid-line: that line is dropped")
-        kept = end[: end.rfind(b"\n") + 1]
-        file.truncate(size - len(end) + len(kept))
-        end = kept
+        size -= cut_off
+        file.truncate(size)
+    if not size:
+        file.write(_HEADER)
+        return 0
     try:
-        return int(json.loads(end.splitlines()[-1]).get("round", 0))
+        return int(json.loads(last_line).get("round", 0))
     except (ValueError, TypeError, AttributeError):
         return 0
+
+
+def _last_line(file: BinaryIO, size: int) -> tuple[bytes, int]:
+    """The last whole line, and how many bytes follow it."""
+    read = min(size, _USUAL_LINE_BYTES)
+    while True:
+        file.seek(size - read)
+        *before, last, rest = [b"", *file.read(read).split(b"\n")]
+        # With a line's end before it, the last line is all there.
+        if len(before) > 1 or read == size:
+            return last, len(rest)
+        read = min(size, 2 * read)
 
 
 def _check_header(line: bytes, path: str) -> None:
@@ -183,8 +201,11 @@ class _PartMissing(Exception):
 
 
 class RecordedRound(NamedTuple):
+    """``tracked`` is the service for whose sake it was recorded, where it was for one."""
+
     observed_at: datetime
     outcome: Snapshot | FleetUnavailable
+    tracked: str | None = None
 
 
 class Recording:
@@ -201,26 +222,33 @@ class Recording:
         Raises:
             RecordingUnusable: there is no such file, or it is no recording.
         """
-        observed: dict[str, Observation] = {}
+        asked: dict[str, Observation] = {}
+        under_way: Any = None
         for number, line in self._lines():
             try:
-                entry = json.loads(line)
+                entry = _entry(line)
                 if "format" in entry:  # recordings put one behind the other
                     _check_header(line, self._path)
+                    under_way = None
                     continue
-                observed_at = datetime.fromisoformat(entry["observed_at"])
+                if entry["round"] != under_way:
+                    self._tell_unfinished(asked)
+                    under_way, asked = entry["round"], {}
                 if "ip" in entry:
                     seen = _observation(entry)
-                    observed[seen.ip] = seen
+                    asked[seen.ip] = seen
                     continue
-                asked, observed = observed, {}
-                yield RecordedRound(observed_at, self._outcome(entry, observed_at, asked))
+                whole, asked = asked, {}
+                yield self._round(entry, whole)
             except _PartMissing:
                 self._warn(f"{self._path}: the round that ends in line {number} lacks a part of it")
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 self._warn(f"{self._path}, line {number}: cannot be used, left out")
-        if observed:
-            self._warn(f"{self._path} ends within a round, which is left out")
+        self._tell_unfinished(asked)
+
+    def _tell_unfinished(self, asked: Mapping[str, Observation]) -> None:
+        if asked:
+            self._warn(f"{self._path}: a round was not finished, and is left out")
 
     def last(self) -> Snapshot:
         """The last complete round, filled up with what was last seen of those it did not ask.
@@ -229,10 +257,10 @@ class Recording:
             RecordingUnusable: there is none, or no such file, or it is no recording.
         """
         last: Snapshot | None = None
-        known: dict[str, tuple[datetime, Observation]] = {}
         for recorded in self.rounds():
             if isinstance(recorded.outcome, Snapshot):
-                last, known = recorded.outcome, dict(self._known)
+                last = recorded.outcome
+        known = self._known
         if last is None:
             raise RecordingUnusable(f"{self._path} holds no complete round")
         if last.not_asked:
@@ -261,28 +289,46 @@ class Recording:
             why = (error.strerror or str(error)).lower()
             raise RecordingUnusable(f"cannot read {self._path}: {why}", _HOW_TO_MAKE_ONE) from None
 
-    def _outcome(
-        self, mark: dict[str, Any], observed_at: datetime, observed: dict[str, Observation]
-    ) -> Snapshot | FleetUnavailable:
+    def _round(self, mark: dict[str, Any], asked: dict[str, Observation]) -> RecordedRound:
+        observed_at = datetime.fromisoformat(mark["observed_at"])
+        if observed_at.tzinfo is None:
+            raise ValueError("a time of no zone")
+        observed_at = observed_at.astimezone(UTC)
         if not mark["complete"]:
-            return FleetUnavailable(_text(mark["failure"]), Trouble[mark["trouble"]])
-        if mark["observations"] != len(observed):
+            failure = FleetUnavailable(_text(mark["failure"]), Trouble[mark["trouble"]])
+            return RecordedRound(observed_at, failure)
+        if mark["observations"] != len(asked):
             raise _PartMissing
-        if mark["everybody_asked"]:
-            self._known = {}
-        for ip in mark["left"]:
-            self._known.pop(ip, None)
-        self._known.update((ip, (observed_at, seen)) for ip, seen in observed.items())
         stale = mark["stale_list"]
-        return Snapshot(
+        snapshot = Snapshot(
             source=_text(mark["source"]),
             observed_at=observed_at,
             took_s=float(mark["took_seconds"]),
-            observations=in_address_order(observed.values()),
+            observations=in_address_order(asked.values()),
             rejected=tuple(_text(entry) for entry in mark["rejected"]),
-            not_asked=tuple(ip for ip in self._known if ip not in observed),
             stale_list=stale and StaleList(float(stale["age_s"]), _text(stale["reason"])),
         )
+        left = {_text(ip) for ip in mark["left"]}
+        before = {} if mark["everybody_asked"] else self._known
+        self._known = {ip: seen for ip, seen in before.items() if ip not in left}
+        self._known.update((ip, (observed_at, seen)) for ip, seen in asked.items())
+        not_asked = tuple(ip for ip in self._known if ip not in asked)
+        return RecordedRound(
+            observed_at,
+            snapshot._replace(not_asked=not_asked),
+            mark["tracked"] and _text(mark["tracked"]),
+        )
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    """
+    Raises:
+        ValueError: the line holds no json object, or NaN, which is no json.
+    """
+    entry = json.loads(line, parse_constant=_refuse)
+    if not isinstance(entry, dict):
+        raise ValueError("no object")
+    return entry
 
 
 def _observation(entry: dict[str, Any]) -> Observation:
@@ -297,6 +343,10 @@ def _observation(entry: dict[str, Any]) -> Observation:
     return Instance(
         ip, _text(service), _percent(entry["cpu_percent"]), _percent(entry["memory_percent"])
     )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no json")
 
 
 def _text(value: Any) -> str:
@@ -328,13 +378,13 @@ class Replay:
     def pace(self) -> Iterator[int]:
         """One for each round, as long after the one before as it was then, divided by the speed.
 
-        What failed before anything was seen is passed over.
+        Rounds before the first in which anything was seen are passed over.
 
         Raises:
             RecordingUnusable: there is no round in which anything was seen.
         """
         for recorded in self._rounds:
-            if self._current is None and isinstance(recorded.outcome, FleetUnavailable):
+            if self._current is None and not _shows_anything(recorded.outcome):
                 continue
             if self._current is not None:
                 pause = recorded.observed_at - self._current.observed_at
@@ -343,7 +393,7 @@ class Replay:
             self._current = recorded
             yield 0
         if self._current is None:
-            raise RecordingUnusable("the recording holds no complete round")
+            raise RecordingUnusable("the recording holds no round in which anything was seen")
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         assert self._current is not None  # for pace comes first
@@ -360,6 +410,10 @@ class Replay:
 
     def sleep(self, seconds: float) -> None:
         self._sleep(seconds)
+
+
+def _shows_anything(outcome: Snapshot | FleetUnavailable) -> bool:
+    return isinstance(outcome, Snapshot) and bool(outcome.answered)
 
 
 class RecordedFleet:

@@ -1,4 +1,7 @@
-"""What a tracked service did, from round to round, in memory that does not grow with time."""
+"""What a tracked service did, from round to round.
+
+The memory that it takes grows with the number of addresses, not with time.
+"""
 
 import math
 from collections import Counter, deque
@@ -124,7 +127,7 @@ class _Instance:
     def tracked(self, number: int) -> TrackedInstance | None:
         """As it stands in that round; None where it left a while ago."""
         row, before = self._row, self._before
-        if row is None or self._seen_in <= number - MARKED_ROUNDS:
+        if row is None or self._seen_in < number - MARKED_ROUNDS:
             return None
         if self._seen_in < number:
             row = row._replace(

@@ -33,7 +33,8 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
         return fleet, clock
     from cpx_monitor.adapters.recording import RecordingFleet
 
-    return RecordingFleet(fleet, reading.record, clock, console.warn), clock
+    recording = RecordingFleet(fleet, reading.record, clock, console.warn, reading.tracked)
+    return recording, clock
 
 
 def _sleep(seconds: float) -> None:

@@ -10,7 +10,7 @@ from cpx_monitor.adapters.cpx_url import parse_url
 from cpx_monitor.adapters.transport import Access
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.bootstrap import http_fleet
-from cpx_monitor.entrypoints.reading import Reading, Source
+from cpx_monitor.entrypoints.reading import CONCURRENCY, TOKEN, TRANSPORT, Reading, Source
 
 if TYPE_CHECKING:
     from cpx_monitor.app.ports import Fleet
@@ -39,10 +39,18 @@ def connect(
         transport: ``direct``, ``requests`` or ``auto``.
 
     Raises:
-        ValueError: the URL is none.
+        ValueError: one of them will not do.
         UsageError: the file of authorities holds none.
     """
     address = parse_url(url)
+    TRANSPORT.read(transport)
+    if concurrency is not None:
+        CONCURRENCY.read(str(concurrency))
+    if token is not None:
+        TOKEN.read(token)
+    for seconds in (timeout_s, deadline_s):
+        if not seconds > 0:
+            raise ValueError("a time is more than 0 s")
     reading = Reading(
         source=Source(address),
         access=Access(token, ca_file, checks_certificate=True),

@@ -18,6 +18,7 @@ from cpx_monitor.entrypoints.arguments import (
 )
 from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.reading import source_name
 
 FORMATS = ("table", "wide", "json", "jsonl", "csv")
 OUTPUT = Option("--output", one_of(*FORMATS), "table")
@@ -97,7 +98,11 @@ class Repeat(NamedTuple):
         _check_recording(arguments, command)
         every_s, rounds = arguments.given(EVERY), arguments.given(COUNT)
         if command != "track":
-            if (every_s is None and rounds is None) or rounds == 1:
+            if (
+                arguments.found("--from")[0] is not Origin.DEFAULT
+                or (every_s is None and rounds is None)
+                or rounds == 1
+            ):
                 return None
             # What was typed is stronger than how often the profile looks.
             wants_json = arguments.value(OUTPUT) == "json"
@@ -112,8 +117,7 @@ class Repeat(NamedTuple):
 
 def _check_recording(arguments: Arguments, command: str) -> None:
     """A recording has times of its own."""
-    reads_recording = arguments.found("--from")[0] is not Origin.DEFAULT
-    if not reads_recording:
+    if source_name(arguments) != "--from":
         if arguments.found("--speed")[0] is Origin.FLAG:
             raise UsageError("--speed is for a recording", "--from=<file> names one")
         return

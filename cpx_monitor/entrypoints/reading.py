@@ -84,13 +84,23 @@ RECORD = Option("--record", _file, "")
 
 
 def _access(arguments: Arguments) -> Access:
-    insecure, ca_file = arguments.flag("--insecure"), arguments.given(CA_FILE)
-    if insecure and ca_file is not None:
+    ca_file = arguments.given(CA_FILE)
+    insecure_said, ca_said = arguments.found("--insecure")[0], _said(arguments, CA_FILE)
+    if insecure_said is ca_said is not Origin.DEFAULT:
         raise UsageError(
             "--ca-file says whom to trust, --insecure trusts anybody", "leave one of them out"
         )
-    token = arguments.given(TOKEN_FILE) or arguments.given(TOKEN)
-    return Access(token, ca_file, checks_certificate=not insecure)
+    insecure = insecure_said < ca_said
+    token_option = min(TOKEN_FILE, TOKEN, key=lambda option: _said(arguments, option))
+    return Access(
+        arguments.given(token_option),
+        None if insecure else ca_file,
+        checks_certificate=not insecure,
+    )
+
+
+def _said(arguments: Arguments, option: Option[str]) -> Origin:
+    return arguments.found(option.name, option.environment)[0]
 
 
 class Source(NamedTuple):
@@ -138,7 +148,9 @@ _MEANING = {
 
 
 class Reading(NamedTuple):
-    """What every command that reads a fleet can be told."""
+    """What every command that reads a fleet can be told; ``tracked`` is the one service that is
+    looked at.
+    """
 
     source: Source
     access: Access
@@ -150,14 +162,14 @@ class Reading(NamedTuple):
     color: str
     verbose: bool
     record: str | None = None
+    tracked: str | None = None
 
     @classmethod
     def from_arguments(cls, arguments: Arguments) -> "Reading":
         source, record = _source(arguments), arguments.given(RECORD)
         if record is not None and source.recording is not None:
-            raise UsageError(
-                "--from reads a recording, --record makes one", "leave one of them out"
-            )
+            _check_not_both(arguments)
+            record = None
         return cls(
             source=source,
             access=Access() if source.url is None else _access(arguments),
@@ -170,6 +182,13 @@ class Reading(NamedTuple):
             verbose=arguments.flag("--verbose"),
             record=record,
         )
+
+
+def _check_not_both(arguments: Arguments) -> None:
+    """One that is only in the profile is passed over where the other was said more strongly."""
+    from_said, record_said = (_said(arguments, option) for option in (FROM, RECORD))
+    if from_said >= record_said:
+        raise UsageError("--from reads a recording, --record makes one", "leave one of them out")
 
 
 def _color(arguments: Arguments) -> str:

@@ -1,5 +1,6 @@
 """The terminal, taken over for as long as something is watched, and given back however it ends."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._draw: Draw | None = None
+        self._has_screen = False
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "Screen":
@@ -42,29 +44,34 @@ class Screen:
     ) -> None:
         if self._draw is None:
             return
-        self._draw = None
+        self._draw, self._has_screen = None, False
+        self._console.write(_LEAVE)
+        first_of_all(None)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-        first_of_all(None)
-        self._console.write(_LEAVE)
 
     def show(self, draw: Draw) -> None:
-        if self._draw is None:
+        is_first, self._draw = self._draw is None, draw
+        if is_first:
             self._take_over()
-        self._draw = draw
         self._redraw()
 
     def _take_over(self) -> None:
         notice_while_waiting()
         first_of_all(self._give_back)
-        for number in _DEADLY:
-            self._before[number] = signal.signal(number, self._on_deadly_signal)
-        self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_stop)
-        self._before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._on_resize)
+        handlers = {
+            **dict.fromkeys(_DEADLY, self._on_deadly_signal),
+            signal.SIGTSTP: self._on_stop,
+            signal.SIGWINCH: self._on_resize,
+        }
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                self._before[number] = signal.signal(number, handler)
+        self._has_screen = True
         self._console.write(_ENTER)
 
     def _redraw(self, before: str = "") -> None:
-        if self._draw is None:
+        if self._draw is None or not self._has_screen:
             return
         size = self._console.size()
         # A line is erased before it is written: after a full one that would take its last column.
@@ -72,8 +79,11 @@ class Screen:
         self._console.write(before + _HOME + "\r\n".join(lines) + _ERASE_BELOW)
 
     def _give_back(self) -> None:
-        # Not through the buffer, which a frame may be on its way through.
-        os.write(self._console.stdout.fileno(), _LEAVE.encode())
+        self._has_screen = False
+        # Not through the buffer, which a frame may be on its way through; nor does it matter to a
+        # terminal that is gone.
+        with contextlib.suppress(OSError):
+            os.write(self._console.stdout.fileno(), _LEAVE.encode())
 
     def _soon(self, before: str) -> None:
         """Where nobody is writing a frame: between two steps of gevent's loop."""
@@ -90,6 +100,7 @@ class Screen:
         os.kill(os.getpid(), number)
         # Here the process goes on when it is told to.
         signal.signal(number, self._on_stop)
+        self._has_screen = True
         self._soon(_ENTER)
 
     def _on_deadly_signal(self, number: int, frame: FrameType | None) -> None:

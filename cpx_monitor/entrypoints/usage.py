@@ -31,7 +31,8 @@ _ORDER = """\
 """
 _EVERY = """\
       --every=<s>             again and again, from the start of one look to the
-                              start of the next: 5, 0.5, 5s, 1m (default: {})
+                              start of the next: 5, 0.5, 5s, 1m
+                              (default: {})
       --count=<n>             end after so many (default: {})
 """
 _OUTPUT = """\
@@ -46,7 +47,7 @@ _SPEED = """\
       --speed=<factor>        of a recording: 1 as it was, max without a pause
                               (default: 1 on a screen, max elsewhere)
 """
-_ONCE = _EVERY.format("once", "go on, with --every")
+_ONCE = _EVERY.format("once; with --count alone 5", "go on, with --every")
 _ALL_FORMATS = _OUTPUT.format("table, wide, json, jsonl or csv")
 _ROWS = _SERVICES + _ORDER
 

@@ -19,7 +19,7 @@ from cpx_monitor.entrypoints.console import Console, OutputClosed
 from cpx_monitor.entrypoints.interrupts import Interrupted
 from cpx_monitor.entrypoints.output import Output, Repeat
 from cpx_monitor.entrypoints.reporting import sum_up
-from cpx_monitor.entrypoints.screen import Draw, Screen
+from cpx_monitor.entrypoints.screen import Screen
 
 
 class _Round(NamedTuple):
@@ -44,10 +44,7 @@ class _Round(NamedTuple):
             )
         )
 
-    def drawn(self, repeat: Repeat, order: Order, output: Output) -> Draw:
-        return partial(self._frame, repeat, order, output)
-
-    def _frame(
+    def frame(
         self, repeat: Repeat, order: Order, output: Output, size: os.terminal_size
     ) -> list[str]:
         basis = self.report.basis
@@ -117,12 +114,11 @@ def watch(
         with Screen(console) as screen:
             for shown in _rounds(look, repeat, clock):
                 if shown.report.basis.no_verdict_because is not None and last is None:
-                    console.write(output.rendered(shown.report))
-                    sum_up(shown.report, output, console)
+                    shown.append(output, console)
                     return shown.code
                 last, code = shown.report, shown.code
                 if live:
-                    screen.show(shown.drawn(repeat, order, output))
+                    screen.show(partial(shown.frame, repeat, order, output))
                 else:
                     shown.append(output, console)
                 # There is time for it now; left to itself, garbage piles up for hundreds of rounds.

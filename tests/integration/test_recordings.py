@@ -152,15 +152,13 @@ class TestPlot:
         assert header.startswith(b"\x89PNG")
         assert struct.unpack(">II", header[16:24]) == (1320, 780)
 
-    def test_asks_which_where_several_were_recorded_alike(self, monitor, tmp_path):
+    def test_asks_which_where_several_were_recorded_and_none_tracked(self, monitor, tmp_path):
         path = tmp_path / "fleet.jsonl"
         monitor("list", "--demo", f"--record={path}")
         code, console = self.plot(path)
 
         assert code == 3
-        assert "holds as much of one service as of another: AuthService, MLService, " in (
-            console.stderr.getvalue()
-        )
+        assert "holds several services: AuthService, MLService, " in console.stderr.getvalue()
 
     def test_says_how_to_get_the_library_it_draws_with(self, incident, monkeypatch):
         path, _ = incident

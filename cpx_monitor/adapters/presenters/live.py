@@ -2,11 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.adapters.presenters.table import MISSING, footer, mean, percent, table_of
+from cpx_monitor.adapters.presenters.table import (
+    MISSING,
+    footer,
+    mean,
+    no_risk_sentence,
+    percent,
+    table_of,
+)
 from cpx_monitor.adapters.presenters.text import (
     CUT_MARKS,
     Cell,
@@ -26,6 +33,7 @@ from cpx_monitor.app.reports import (
     Report,
     ServiceAtRisk,
     ServiceAverage,
+    ServicesAtRisk,
     Spread,
     TrackedInstance,
     TrackRound,
@@ -37,6 +45,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-:=+*#"
 _UNSEEN = " "
 _LEAST_HISTORY = 4
+# Lines of a terminal below which some of what stands above the rows gives way to them.
+_LOW, _VERY_LOW = 7, 5
 _MOST_HISTORY = 30
 # Of the notes, in columns: room for what happens all the time, and more only while it is needed.
 _LEAST_NOTE, _MOST_NOTE = len("was Unhealthy"), 30
@@ -84,6 +94,10 @@ def report_frame(
 
     table = table_of(report, wide=wide)
     above = [footer(report), *_heading_lines(heading)]
+    if report.basis.no_verdict_because is not None:
+        above.insert(-1, report.basis.no_verdict_because)
+    elif isinstance(report, ServicesAtRisk) and not report.items:
+        above.insert(-1, no_risk_sentence(report))
     return _framed(above, report.items, table, look, height)
 
 
@@ -155,7 +169,7 @@ def _summary_line(summary: TrackSummary) -> str:
 
 def _share(share: float) -> str:
     """As a percentage that is 0 or 100 only where it is exactly that."""
-    if 0 < share < 0.005:
+    if 0 < share <= 0.005:
         return "<1%"
     if 0.995 <= share < 1:
         return ">99%"
@@ -170,11 +184,16 @@ def _framed(
     above: Sequence[str], rows: Sequence[Any], table: Table, look: Look, height: Height
 ) -> list[str]:
     headers, blocks = blocks_of(table, look)
+    # Where there is hardly any room, the rows are what is looked for.
+    if height.lines < _LOW:
+        above = above[:1]
+    if height.lines < _VERY_LOW:
+        headers = []
     room = height.lines - len(above) - len(headers)
-    kept: Sequence[int] = range(len(rows))
+    kept: dict[int, Sequence[str]] = dict(enumerate(blocks))
     if sum(map(len, blocks)) > room:
         kept = _kept(rows, blocks, room - 1, height.keeps_worst)
-    lines = [*map(printable, above), *headers, *(line for place in kept for line in blocks[place])]
+    lines = [*map(printable, above), *headers, *chain.from_iterable(kept.values())]
     if len(kept) < len(rows):
         # Where not even this fits, it is still what matters most.
         left_out = _left_out([row for place, row in enumerate(rows) if place not in kept])
@@ -184,13 +203,18 @@ def _framed(
 
 def _kept(
     rows: Sequence[Any], blocks: Sequence[Sequence[str]], room: int, keeps_worst: bool
-) -> Sequence[int]:
-    """Which rows stay in view, by their place."""
+) -> dict[int, Sequence[str]]:
+    """By their place, the rows that stay in view, the last chosen of them perhaps not whole."""
     places: Sequence[int] = range(len(rows))
     if keeps_worst:
         places = sorted(places, key=lambda place: _badness(rows[place]), reverse=True)
-    used = accumulate(len(blocks[place]) for place in places)
-    return sorted(place for place, lines in zip(places, used, strict=True) if lines <= room)
+    kept: dict[int, Sequence[str]] = {}
+    for place in places:
+        if room <= 0:
+            break
+        kept[place] = blocks[place][:room]
+        room -= len(kept[place])
+    return {place: kept[place] for place in sorted(kept)}
 
 
 def _fitted(line: str, look: Look) -> str:

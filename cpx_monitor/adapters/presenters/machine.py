@@ -22,19 +22,13 @@ from cpx_monitor.app.reports import (
 
 SCHEMA = "cpx-monitor/1"
 
-_KIND_OF: dict[type[Report], str] = {
-    InstanceList: "InstanceList",
-    ServiceAverages: "ServiceAverages",
-    ServicesAtRisk: "ServicesAtRisk",
-}
-
 
 def render_json(report: Report) -> str:
     """The report as one document."""
     basis = report.basis
     document: dict[str, object] = {
         "schema": SCHEMA,
-        "kind": _KIND_OF[type(report)],
+        "kind": type(report).__name__,  # which is what it is called in the schema
         "source": basis.source,
         "observed_at": timestamp(basis.observed_at),
         "took_seconds": round(basis.took_seconds, 6),
@@ -63,14 +57,16 @@ def render_csv(
     return _csv([*when, *_COLUMNS[type(report)]], rows, headers)
 
 
-def render_records(kind: str, records: Sequence[Any], fields: Sequence[str], chosen: str) -> str:
+def render_records(
+    kind: str, records: Sequence[Any], fields: Sequence[str], chosen: str, *, headers: bool
+) -> str:
     """Named tuples that rest on no fleet, as ``json``, ``jsonl`` or ``csv``."""
     items = [_plain(record) for record in records]
     if chosen == "json":
         return json.dumps({"schema": SCHEMA, "kind": kind, "items": items}, indent=2) + "\n"
     if chosen == "jsonl":
         return "".join(json.dumps(item) + "\n" for item in items)
-    return _csv(list(fields), [dict(_flat(record)) for record in records], headers=True)
+    return _csv(list(fields), [dict(_flat(record)) for record in records], headers)
 
 
 def _when(report: Report | TrackRound, stamp: Stamp | None) -> dict[str, Any]:

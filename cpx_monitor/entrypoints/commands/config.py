@@ -25,10 +25,12 @@ from typing import Any, NamedTuple
 
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.arguments import Arguments, Option, Origin
+from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 
 HIDDEN = "(hidden)"
+_WRONG = "wrong: "
 
 
 # Those that are not the same for all commands.
@@ -50,14 +52,17 @@ def run(arguments: Arguments, console: Console) -> int:
         from cpx_monitor.entrypoints.usage import every_option
 
     # How this is to be written is not what it is about.
-    own = Arguments({"--output": arguments.words["--output"]}, arguments.environ)
+    own_words = ("--output", "--color", "--no-headers")
+    own = Arguments({name: arguments.words[name] for name in own_words}, arguments.environ)
     own_format = own.value(OUTPUT)
     everything = dict.fromkeys(every_option())
     arguments = arguments._replace(words={**everything, **arguments.words, "--output": None})
-    reading = Reading.from_arguments(arguments)
-    output = Output.from_arguments(arguments, console, reading.color)
-    console.write(_rendered(list(_settings(arguments)), own_format, output))
-    return exit_codes.DONE
+    settings = list(_settings(arguments))
+    output = Output.from_arguments(own, console, own.words["--color"] or "auto")
+    console.write(_rendered(settings, own_format, output))
+    # Whatever is wrong is shown where it stands, and said in full.
+    Reading.from_arguments(arguments)
+    return exit_codes.USAGE if any(_WRONG in each.origin for each in settings) else exit_codes.DONE
 
 
 def _settings(arguments: Arguments) -> Iterator[Setting]:
@@ -98,10 +103,6 @@ def _settings(arguments: Arguments) -> Iterator[Setting]:
 
 
 def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
-    """
-    Raises:
-        UsageError: the text there is not what the option takes.
-    """
     from cpx_monitor.entrypoints.reading import TOKEN
 
     name = "token" if option is TOKEN else option.name.removeprefix("--")
@@ -114,7 +115,10 @@ def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
             return Setting(name, "always", "variable FORCE_COLOR")
     if text is None:
         return Setting(name, _DEFAULTS.get(option.name, option.default) or None, where)
-    value = arguments.given(option)
+    try:
+        value = arguments.given(option)
+    except UsageError as error:
+        return Setting(name, HIDDEN if option.secret else text, f"{where}, {_WRONG}{error}")
     if option.secret:
         text = getattr(value, "shown", HIDDEN)
     return Setting(name, text, where)
@@ -138,4 +142,6 @@ def _rendered(settings: list[Setting], chosen: str, output: Any) -> str:
         columns = [text.Column("Setting"), text.Column("Value"), text.Column("From")]
         rows = [(each.setting, each.value or "-", each.origin) for each in settings]
         return text.draw(text.Table(columns, rows), output.look)
-    return machine.render_records("Settings", settings, Setting._fields, chosen)
+    return machine.render_records(
+        "Settings", settings, Setting._fields, chosen, headers=output.look.headers
+    )

@@ -1,7 +1,6 @@
 """A recording as a picture: CPU and memory of a service's instances over time.
 
-Without --service it is the service that was recorded most often, which is
-the one that was tracked.
+Without --service it is the service that was tracked.
 
 Usage:
   cpx-monitor plot <recording> [options]
@@ -23,12 +22,11 @@ Options:
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import Arguments, Option
+from cpx_monitor.entrypoints.arguments import NO_PROFILE, Arguments, Option
 from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
@@ -60,12 +58,14 @@ def run(arguments: Arguments, console: Console) -> int:
 
     recording = arguments.words["<recording>"]
     # A profile's output is a format, and its services are several.
-    own = arguments._replace(profile=arguments.profile._replace(settings={}))
+    own = arguments._replace(profile=NO_PROFILE)
     path = own.given(OUTPUT) or f"{os.path.splitext(recording)[0]}.svg"
+    if os.path.exists(path) and os.path.samefile(path, recording):
+        raise UsageError(f"{path} is the recording itself", "--output=<file> names another file")
     policy = HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY))
     # At once, for a pipe can be read only once.
     recorded = list(Recording(recording, console.warn).rounds())
-    service = own.given(SERVICE) or _most_recorded(recorded, recording)
+    service = own.given(SERVICE) or _tracked(recorded, recording)
     rounds = _rounds_of(service, recorded, policy)
     try:
         draw_plot(rounds, path)
@@ -80,33 +80,25 @@ def run(arguments: Arguments, console: Console) -> int:
     return exit_codes.DONE
 
 
-def _most_recorded(recorded: "Sequence[RecordedRound]", path: str) -> str:
-    """The service whose instances were asked in most rounds.
+def _tracked(recorded: "Sequence[RecordedRound]", path: str) -> str:
+    """The service that was tracked last, or the only one there is.
 
     Raises:
         RecordingUnusable: there is none.
-        UsageError: that is true of several.
+        UsageError: there are several, and none was tracked.
     """
     from cpx_monitor.app.ports import RecordingUnusable
     from cpx_monitor.domain.fleet import Snapshot
 
-    rounds_of: Counter[str] = Counter()
-    instances_of: dict[str, set[str]] = {}
-    for each in recorded:
-        if isinstance(each.outcome, Snapshot):
-            for service in each.outcome.services:
-                rounds_of[service.name] += service.size
-                ips = instances_of.setdefault(service.name, set())
-                ips.update(seen.ip for seen in service.answered)
-                ips.update(seen.ip for seen in service.unknown)
-    if not rounds_of:
+    if tracked := [each.tracked for each in recorded if each.tracked is not None]:
+        return tracked[-1]
+    snapshots = [each.outcome for each in recorded if isinstance(each.outcome, Snapshot)]
+    names = sorted({service.name for snapshot in snapshots for service in snapshot.services})
+    if not names:
         raise RecordingUnusable(f"{path} holds no round in which a service was seen")
-    per_instance = {name: rounds_of[name] / len(ips) for name, ips in instances_of.items()}
-    most = max(per_instance.values())
-    names = sorted(name for name, rounds in per_instance.items() if rounds == most)
     if len(names) > 1:
         raise UsageError(
-            f"{path} holds as much of one service as of another: {', '.join(names)}",
+            f"{path} holds several services: {', '.join(names)}",
             "--service=<name> says which to draw",
         )
     return names[0]

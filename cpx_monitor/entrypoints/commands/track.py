@@ -52,11 +52,12 @@ def run(arguments: Arguments, console: Console) -> int:
 
     repeat = Repeat.from_arguments(arguments, "track")
     assert repeat is not None  # for it is track
-    reading = Reading.from_arguments(arguments)
+    service = arguments.words["<service>"]
+    reading = Reading.from_arguments(arguments)._replace(tracked=service)
     output = Output.from_arguments(arguments, console, reading.color)
     history = History()
     speed = arguments.given(SPEED)
-    tracking = _Tracking(arguments.words["<service>"], reading, repeat, speed, output, console)
+    tracking = _Tracking(service, reading, repeat, speed, output, console)
     try:
         # Being told to stop is how tracking ends.
         with contextlib.suppress(Interrupted):
@@ -118,8 +119,9 @@ class _Tracking:
                 else:
                     self._append(chosen, shown, warnings)
                 before = shown
-                # There is time for it now; left to itself, garbage piles up for hundreds of rounds.
-                gc.collect()
+                if self._reading.source.recording is None:
+                    # There is time for it now; left to itself, garbage piles up.
+                    gc.collect()
 
     def _frame(
         self,

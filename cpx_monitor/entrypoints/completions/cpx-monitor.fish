@@ -8,7 +8,8 @@ function __cpx_monitor_candidates
         if test "$candidate" = ":files"
             set -l option (string match -r -- '^--[a-z-]+=' $current)
             for path in (__fish_complete_path (string replace -- "$option" "" $current))
-                echo $option$path
+                # In quotes, for nothing before nothing would be nothing at all.
+                echo "$option$path"
             end
         else
             echo $candidate

@@ -113,7 +113,7 @@ class TestARecording:
         assert outcomes(path, warnings) == [first]
         assert warnings == [
             f"{path} is cut off in mid-line: read up to there",
-            f"{path} ends within a round, which is left out",
+            f"{path}: a round was not finished, and is left out",
         ]
 
     def test_that_was_cut_off_can_be_appended_to(self, recorder, path, warnings):
@@ -135,6 +135,8 @@ class TestARecording:
             b'{"observed_at": "2026-11-22T12:00:00Z", "ip": "1.1.1.1", "service": "A",'
             b' "cpu_percent": 101, "memory_percent": 1}\n',
             b"\xff\xfe\n",
+            b'"format"\n',
+            b'{"round": NaN}\n',
         ],
     )
     def test_with_a_damaged_line_tells_its_number_and_goes_on(
@@ -148,6 +150,37 @@ class TestARecording:
 
         assert outcomes(path, warnings) == seen
         assert warnings == [f"{path}, line 2: cannot be used, left out"]
+
+    def test_of_which_only_the_header_was_written_halfway_can_be_recorded_to(
+        self, recorder, path, warnings
+    ):
+        with open(path, "wb") as file:
+            file.write(b'{"format": "cpx-monitor-recording", "version": 1}')
+
+        assert recorded(recorder, [instance(1)]) == outcomes(path, warnings)
+
+    def test_that_was_broken_off_within_a_round_loses_no_other(self, recorder, path, warnings):
+        first, _ = recorded(recorder, [instance(1)], [instance(1), instance(2)])
+        with open(path, "rb") as file:
+            lines = file.readlines()
+        with open(path, "wb") as file:
+            file.writelines(lines[:-2])
+        (third,) = recorded(recorder, [instance(3)])
+
+        assert outcomes(path, warnings) == [first, third]
+        assert warnings == [f"{path}: a round was not finished, and is left out"]
+
+    def test_with_a_time_of_another_zone_is_read_in_utc_and_of_none_not_at_all(
+        self, recorder, path, warnings
+    ):
+        recorded(recorder, [instance(1)])
+        with open(path) as file:
+            text = file.read()
+        for zone, read in (("+02:00", 10), ("", None)):
+            with open(path, "w") as file:
+                file.write(text.replace("+00:00", zone))
+            times = [seen.observed_at.hour for seen in outcomes(path, warnings)]
+            assert times == ([] if read is None else [read])
 
     def test_leaves_out_a_round_that_lacks_an_observation_and_no_other(
         self, recorder, path, warnings
@@ -281,7 +314,7 @@ class TestReplay:
     def test_of_a_recording_without_a_round_is_a_mistake(self, recorder, path):
         recorded(recorder, DOWN)
 
-        with pytest.raises(RecordingUnusable, match="holds no complete round"):
+        with pytest.raises(RecordingUnusable, match="holds no round in which anything was seen"):
             list(Replay(Recording(path, print).rounds(), print, 1).pace())
 
     def test_begins_with_the_first_round_in_which_something_was_seen(self, recorder, path):

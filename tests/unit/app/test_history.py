@@ -63,7 +63,8 @@ class TestAnInstance:
 
         assert notes(both, here) == {1: "", 2: "left"}
         assert learned(both, here)[2].row.cpu_percent is None
-        assert notes(both, here, here, here) == {1: ""}
+        assert notes(both, here, here, here)[2] == "left"
+        assert notes(both, here, here, here, here) == {1: ""}
 
     def test_that_changed_says_what_it_was_and_one_that_changed_twice_that_it_flapped(self):
         well, sick = [instance(1)], [instance(1, cpu=99)]
