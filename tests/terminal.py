@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -15,6 +16,13 @@ import pyte
 
 ENOUGH_S = 20
 _ALTERNATE_SCREEN = 1049
+
+
+def _become_the_terminal_s():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Whoever runs the tests may ignore them.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class _Screen(pyte.Screen):
@@ -53,7 +61,7 @@ class Terminal:
             stdout=inner,
             stderr=inner,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_become_the_terminal_s,
         )
         os.close(inner)
 

@@ -84,7 +84,6 @@ RECORD = Option("--record", _file, "")
 
 
 def _access(arguments: Arguments) -> Access:
-    ca_file = arguments.given(CA_FILE)
     insecure_said, ca_said = arguments.found("--insecure")[0], _said(arguments, CA_FILE)
     if insecure_said is ca_said is not Origin.DEFAULT:
         raise UsageError(
@@ -92,11 +91,8 @@ def _access(arguments: Arguments) -> Access:
         )
     insecure = insecure_said < ca_said
     token_option = min(TOKEN_FILE, TOKEN, key=lambda option: _said(arguments, option))
-    return Access(
-        arguments.given(token_option),
-        None if insecure else ca_file,
-        checks_certificate=not insecure,
-    )
+    ca_file = None if insecure else arguments.given(CA_FILE)
+    return Access(arguments.given(token_option), ca_file, checks_certificate=not insecure)
 
 
 def _said(arguments: Arguments, option: Option[str]) -> Origin:

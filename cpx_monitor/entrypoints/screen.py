@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 
 from cpx_monitor.entrypoints.console import Console
@@ -50,7 +50,11 @@ class Screen:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def show(self, draw: Draw) -> None:
+    def show(self, draw: Draw, warnings: Iterable[str] = ()) -> None:
+        """The warnings, which are in the frame as well, are kept where stderr leads elsewhere."""
+        if not self._console.stderr.isatty():
+            for warning in warnings:
+                self._console.warn(warning)
         is_first, self._draw = self._draw is None, draw
         if is_first:
             self._take_over()

@@ -118,7 +118,8 @@ def watch(
                     return shown.code
                 last, code = shown.report, shown.code
                 if live:
-                    screen.show(partial(shown.frame, repeat, order, output))
+                    frame = partial(shown.frame, repeat, order, output)
+                    screen.show(frame, shown.warnings)
                 else:
                     shown.append(output, console)
                 # There is time for it now; left to itself, garbage piles up for hundreds of rounds.

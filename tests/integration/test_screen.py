@@ -17,9 +17,10 @@ def on_terminal(environ):
     """Starts cpx-monitor on a terminal of 80 columns, or of another size."""
     terminals = []
 
-    def start(*words, url=None, columns=80, lines=24, **extra_environ):
+    def start(*arguments, url=None, columns=80, lines=24, words=None, **extra_environ):
+        words = words or [BIN / "cpx-monitor", *arguments]
         env = {**environ, **({"CPX_URL": url} if url else {}), "LANG": "C.UTF-8", **extra_environ}
-        terminals.append(Terminal([BIN / "cpx-monitor", *words], env, columns, lines))
+        terminals.append(Terminal(words, env, columns, lines))
         return terminals[-1]
 
     yield start
@@ -261,3 +262,14 @@ class TestProgress:
 
         assert terminal.wait() == 0
         assert b"\r\x1b[K" not in terminal.raw
+
+
+def test_warnings_of_a_frame_are_kept_where_stderr_leads_elsewhere(on_terminal, serve, tmp_path):
+    lists = in_turn(answer(200, ["10.58.1.1"]), answer(401, {}))
+    server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+    command = f"cpx-monitor track AuthService --every=0.1 2> {tmp_path / 'log'}"
+
+    terminal = on_terminal(url=server.url, words=["bash", "-c", f"exec {command}"])
+    terminal.wait_for("round 3 failed: CPX at ")
+
+    assert (tmp_path / "log").read_text().startswith("warning: round 2 failed: CPX at ")

@@ -132,3 +132,38 @@ def test_a_profile_without_a_file_is_a_mistake(monitor, tmp_path):
     assert ended.returncode == 3
     assert "cannot be read: no such file or directory" in ended.stderr
     assert "CPX_PROFILE" in ended.stderr
+
+
+def test_a_setting_that_is_wrong_is_shown_where_it_stands(monitor, configured):
+    env = configured('[mine]\nca-file = "/nowhere"\nmax-cpu = 40\n')
+    ended = monitor("config", "--profile=mine", "--max-memory=x", **env)
+
+    assert ended.returncode == 3
+    shown = {line.split()[0]: " ".join(line.split()[1:]) for line in ended.stdout.splitlines()}
+    assert shown["ca-file"].startswith(
+        "/nowhere profile mine, wrong: profile mine: ca-file=/nowhere"
+    )
+    assert shown["max-memory"].startswith("x flag, wrong: --max-memory=x: a percentage")
+    assert shown["max-cpu"] == "40 profile mine"
+    assert ended.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("profile", "typed", "environ"),
+    [
+        ('token-file = "/nowhere"', [], {"CPX_TOKEN": "s3cret"}),
+        ('ca-file = "/nowhere"', ["--insecure"], {}),
+        ("demo = true\nevery = 5", ["--count=1"], {}),
+    ],
+)
+def test_what_is_said_more_strongly_wins_over_the_profile(
+    monitor, configured, simulator, profile, typed, environ
+):
+    env = configured(f"[mine]\n{profile}\n")
+    ended = monitor(
+        "list", "--profile=mine", *typed, url=simulator("--instances=2"), **environ, **env
+    )
+
+    assert ended.stderr.endswith("0 unknown in 0.00 s\n") or ended.stderr.startswith(
+        "2 instances, "
+    )

@@ -27,7 +27,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.arguments import Arguments
@@ -55,104 +55,99 @@ def run(arguments: Arguments, console: Console) -> int:
     service = arguments.words["<service>"]
     reading = Reading.from_arguments(arguments)._replace(tracked=service)
     output = Output.from_arguments(arguments, console, reading.color)
-    history = History()
-    speed = arguments.given(SPEED)
-    tracking = _Tracking(service, reading, repeat, speed, output, console)
+    order, history = order_of(arguments, TrackRound), History()
+    tracking = _Tracking(reading, repeat, arguments.given(SPEED), order, output, console)
     try:
         # Being told to stop is how tracking ends.
         with contextlib.suppress(Interrupted):
-            tracking.run(order_of(arguments, TrackRound), history)
+            tracking.run(service, history)
         _conclude(history, output, console)
     except OutputClosed:
         pass
     return exit_codes.DONE
 
 
-class _Tracking:
-    def __init__(
-        self,
-        service: str,
-        reading: "Reading",
-        repeat: "Repeat",
-        speed: float | None,
-        output: "Output",
-        console: Console,
-    ) -> None:
-        self._service = service
-        self._reading = reading
-        self._repeat = repeat
-        self._speed = speed
-        self._output = output
-        self._console = console
+class _Tracking(NamedTuple):
+    """``speed`` is that of a recording, None where nobody asked for one."""
 
-    def run(self, order: "Order", history: "History") -> None:
+    reading: "Reading"
+    repeat: "Repeat"
+    speed: float | None
+    order: "Order"
+    output: "Output"
+    console: Console
+
+    def run(self, service: str, history: "History") -> None:
         with held():
             from cpx_monitor.adapters.presenters import table
-            from cpx_monitor.app.pace import every
             from cpx_monitor.app.selection import arranged
             from cpx_monitor.app.tracking import track
-            from cpx_monitor.entrypoints.bootstrap import fleet_and_clock, replay
             from cpx_monitor.entrypoints.screen import Screen
             from cpx_monitor.entrypoints.watching import is_live
 
-        live = is_live(self._output, self._console)
-        fleet: Fleet
-        clock: Clock
-        pace: Iterable[int]
-        if self._reading.source.recording is None:
-            fleet, clock = fleet_and_clock(self._reading, self._console)
-            pace = every(clock, self._repeat.every_s)
-        else:
-            speed = self._speed or (1 if live else math.inf)
-            fleet = clock = played = replay(self._reading.source.recording, self._console, speed)
-            pace = played.pace()
-        pace = islice(pace, self._repeat.rounds)
+        live = is_live(self.output, self.console)
+        fleet, clock, pace = self._where_from(live)
+        pace = islice(pace, self.repeat.rounds)
         before = None
-        with Screen(self._console) as screen:
-            for shown in track(fleet, clock, self._service, self._reading.policy, pace):
+        with Screen(self.console) as screen:
+            for shown in track(fleet, clock, service, self.reading.policy, pace):
                 instances = history.learn(shown)
                 warnings = list(table.round_warnings(shown, before))
-                chosen = arranged(shown, order)
+                chosen = arranged(shown, self.order)
                 if live:
-                    in_order = _in_order(instances, chosen, order)
-                    screen.show(partial(self._frame, shown, in_order, warnings, order))
+                    in_order = _in_order(instances, chosen, self.order)
+                    screen.show(partial(self._frame, shown, in_order, warnings), warnings)
                 else:
                     self._append(chosen, shown, warnings)
                 before = shown
-                if self._reading.source.recording is None:
+                if not self._is_replay:
                     # There is time for it now; left to itself, garbage piles up.
                     gc.collect()
+
+    @property
+    def _is_replay(self) -> bool:
+        return self.reading.source.recording is not None
+
+    def _where_from(self, live: bool) -> "tuple[Fleet, Clock, Iterable[int]]":
+        """Whom to ask, what time it is there, and when the next round is due."""
+        from cpx_monitor.app.pace import every
+        from cpx_monitor.entrypoints.bootstrap import fleet_and_clock, replay
+
+        if self.reading.source.recording is None:
+            fleet, clock = fleet_and_clock(self.reading, self.console)
+            return fleet, clock, every(clock, self.repeat.every_s)
+        speed = self.speed or (1 if live else math.inf)
+        played = replay(self.reading.source.recording, self.console, speed)
+        return played, played, played.pace()
 
     def _frame(
         self,
         shown: "TrackRound",
         instances: "Sequence[TrackedInstance]",
         warnings: Sequence[str],
-        order: "Order",
         size: os.terminal_size,
     ) -> list[str]:
         from cpx_monitor.adapters.presenters.live import Heading, Height, track_frame
         from cpx_monitor.entrypoints.watching import when
 
         took = f"took {shown.took_seconds:.2f} s"
-        replayed = self._reading.source.recording is not None
-        pace = "replayed" if replayed else f"every {self._repeat.every_s:g} s"
+        pace = "replayed" if self._is_replay else f"every {self.repeat.every_s:g} s"
         heading = Heading(
             f"{when(shown.round, shown.observed_at)}, {pace}, {took}",
             warnings,
         )
-        look = self._output.look._replace(width=size.columns)
-        height = Height(size.lines, keeps_worst=order.is_none)
+        look = self.output.look._replace(width=size.columns)
+        height = Height(size.lines, keeps_worst=self.order.is_none)
         return track_frame(shown, instances, heading, look, height)
 
     def _append(self, chosen: "TrackRound", shown: "TrackRound", warnings: Sequence[str]) -> None:
         from cpx_monitor.adapters.presenters import table
 
-        self._console.write(self._output.rendered(chosen))
+        self.console.write(self.output.rendered(chosen))
         for warning in warnings:
-            self._console.warn(warning)
-        if self._output.is_for_people and self._console.is_terminal:
-            self._console.tell(table.round_footer(shown))
+            self.console.warn(warning)
+        if self.output.is_for_people and self.console.is_terminal:
+            self.console.tell(table.round_footer(shown))
 
 
 def _in_order(
