@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cpx_monitor.adapters.concurrency import Limit
     from cpx_monitor.adapters.cpx_http import CpxHttpFleet
     from cpx_monitor.adapters.cpx_url import CpxUrl
-    from cpx_monitor.adapters.recording import Replay
+    from cpx_monitor.adapters.replay import Replay
     from cpx_monitor.adapters.transport import Transport
     from cpx_monitor.app.ports import Clock, Fleet
 
@@ -49,7 +49,7 @@ def replay(path: str, console: Console, speed: float) -> "Replay":
     """A recording to be tracked as if it were now."""
     import gevent
 
-    from cpx_monitor.adapters.recording import Recording, Replay
+    from cpx_monitor.adapters.replay import Recording, Replay
 
     notice_while_waiting()
     return Replay(Recording(path, console.warn).rounds(), gevent.sleep, speed)
@@ -111,7 +111,7 @@ def _fleet_in_memory(recording: str | None, console: Console) -> "tuple[Fleet, C
 
         clock = SystemClock(_sleep)
         return demo_fleet(clock), clock
-    from cpx_monitor.adapters.recording import RecordedFleet, Recording
+    from cpx_monitor.adapters.replay import RecordedFleet, Recording
 
     return RecordedFleet(Recording(recording, console.warn)), SystemClock()
 

@@ -23,10 +23,8 @@ from cpx_monitor.adapters.presenters.text import (
     blocks_of,
     cut,
     display_width,
-    draw,
     lines_of,
     without_color,
-    wrapped,
 )
 from cpx_monitor.app.reports import (
     InstanceRow,
@@ -34,10 +32,8 @@ from cpx_monitor.app.reports import (
     ServiceAtRisk,
     ServiceAverage,
     ServicesAtRisk,
-    Spread,
     TrackedInstance,
     TrackRound,
-    TrackSummary,
 )
 from cpx_monitor.domain.health import HealthPolicy, Status
 
@@ -106,74 +102,6 @@ def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = Fals
     bars = _ASCII_BARS if ascii_only else _BARS
     drawn = [_UNSEEN if value is None else bars[_level(value)] for value in values[-width:]]
     return "".join(drawn).rjust(width) if width else ""
-
-
-def summary_text(summary: TrackSummary, look: Look) -> str:
-    """Per instance what its load was, and how often it was not well.
-
-    Where the terminal is too narrow for one table, CPU and memory have one each.
-    """
-    cpu = [_spread_cells(item.cpu_percent) for item in summary.items]
-    memory = [_spread_cells(item.memory_percent) for item in summary.items]
-    states = [
-        (_share(item.unhealthy_share), _share(item.unknown_share), str(item.flips))
-        for item in summary.items
-    ]
-    ips = [(item.ip,) for item in summary.items]
-    titles = [Column(title, number=True) for title in ("Unhealthy", "Unknown", "Flips")]
-    whole = Table(
-        [Column("IP"), *_spread_columns("CPU %"), *_spread_columns("Memory %"), *titles],
-        _side_by_side(ips, cpu, memory, states),
-    )
-    halves = (
-        Table([Column("IP"), *_spread_columns("CPU %"), *titles], _side_by_side(ips, cpu, states)),
-        Table([Column("IP"), *_spread_columns("Memory %")], _side_by_side(ips, memory)),
-    )
-    drawn = draw(whole, Look())
-    if look.width is not None and display_width(drawn.splitlines()[1]) > look.width:
-        drawn = "\n".join(draw(half, Look()) for half in halves)
-    line = _summary_line(summary)
-    lines = [line] if look.width is None else wrapped(line, look.width)
-    return "\n".join([*lines, drawn])
-
-
-def _side_by_side(*parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    return [tuple(chain.from_iterable(row)) for row in zip(*parts, strict=True)]
-
-
-def _spread_columns(above: str) -> list[Column]:
-    return [
-        Column("min", number=True, min_width=3, above=above),
-        Column("mean", number=True, min_width=5, gap=1),
-        Column("p95", number=True, min_width=3, gap=1),
-        Column("max", number=True, min_width=3, gap=1),
-    ]
-
-
-def _spread_cells(spread: Spread) -> tuple[str, ...]:
-    average = MISSING if spread.mean is None else f"{spread.mean:.1f}"
-    least, p95, most = (
-        MISSING if value is None else f"{value:g}" for value in (spread.min, spread.p95, spread.max)
-    )
-    return least, average, p95, most
-
-
-def _summary_line(summary: TrackSummary) -> str:
-    rounds = "1 round" if summary.rounds == 1 else f"{summary.rounds} rounds"
-    began, ended = (
-        moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (summary.began_at, summary.ended_at)
-    )
-    failed = f", {summary.failed_rounds} of them failed" if summary.failed_rounds else ""
-    return f"{printable(summary.service)}: {rounds} from {began} to {ended}{failed}"
-
-
-def _share(share: float) -> str:
-    """As a percentage that is 0 or 100 only where it is exactly that."""
-    if 0 < share <= 0.005:
-        return "<1%"
-    if 0.995 <= share < 1:
-        return ">99%"
-    return f"{share:.0%}"
 
 
 def _heading_lines(heading: Heading) -> list[str]:

@@ -32,7 +32,7 @@ from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 
 if TYPE_CHECKING:
-    from cpx_monitor.adapters.recording import RecordedRound
+    from cpx_monitor.adapters.replay import RecordedRound
     from cpx_monitor.app.reports import TrackRound
     from cpx_monitor.domain.health import HealthPolicy
 
@@ -52,7 +52,7 @@ SERVICE = Option("--service", str, "")
 def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.adapters.plot import PlotLibraryMissing, draw_plot
-        from cpx_monitor.adapters.recording import Recording
+        from cpx_monitor.adapters.replay import Recording
         from cpx_monitor.domain.health import HealthPolicy
         from cpx_monitor.entrypoints.reading import MAX_CPU, MAX_MEMORY
 
@@ -107,7 +107,7 @@ def _tracked(recorded: "Sequence[RecordedRound]", path: str) -> str:
 def _rounds_of(
     service: str, recorded: "Sequence[RecordedRound]", policy: "HealthPolicy"
 ) -> "list[TrackRound]":
-    from cpx_monitor.adapters.recording import Replay
+    from cpx_monitor.adapters.replay import Replay
     from cpx_monitor.app.tracking import track
 
     replay = Replay(recorded, lambda _: None, speed=1)

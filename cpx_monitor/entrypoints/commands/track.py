@@ -162,7 +162,7 @@ def _in_order(
 
 
 def _conclude(history: "History", output: "Output", console: Console) -> None:
-    from cpx_monitor.adapters.presenters.live import summary_text
+    from cpx_monitor.adapters.presenters.summary import summary_text
 
     summary = history.summary()
     if summary is None:

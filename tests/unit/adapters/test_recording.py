@@ -5,13 +5,8 @@ import pytest
 from support import SimulatedClock, instance, unknown
 
 from cpx_monitor.adapters.memory import InMemoryFleet
-from cpx_monitor.adapters.recording import (
-    LONGEST_PAUSE_S,
-    RecordedFleet,
-    Recording,
-    RecordingFleet,
-    Replay,
-)
+from cpx_monitor.adapters.recording import RecordingFleet
+from cpx_monitor.adapters.replay import LONGEST_PAUSE_S, RecordedFleet, Recording, Replay
 from cpx_monitor.app.history import History
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble

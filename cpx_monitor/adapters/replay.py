@@ -1,0 +1,262 @@
+"""Recordings, read and played back; ``recording`` says what they are."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from cpx_monitor.adapters.recording import (
+    HOW_TO_MAKE_ONE,
+    MOST_LINE_BYTES,
+    Tell,
+    check_header,
+)
+from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Selection, Trouble
+from cpx_monitor.domain.fleet import (
+    Instance,
+    Observation,
+    Snapshot,
+    StaleList,
+    Unknown,
+    canonical_address,
+    in_address_order,
+)
+
+# A pause in a recording is not worth more of anybody's time than this.
+LONGEST_PAUSE_S = 60.0
+
+
+class _PartMissing(Exception):
+    """A round has fewer observations than its mark says."""
+
+
+class RecordedRound(NamedTuple):
+    """``tracked`` is the service for whose sake it was recorded, where it was for one."""
+
+    observed_at: datetime
+    outcome: Snapshot | FleetUnavailable
+    tracked: str | None = None
+
+
+class Recording:
+    """A recording to read. What is damaged is left out, and told with the number of its line."""
+
+    def __init__(self, path: str, warn: Tell) -> None:
+        self._path = path
+        self._warn = warn
+        self._known: dict[str, tuple[datetime, Observation]] = {}
+
+    def rounds(self) -> Iterator[RecordedRound]:
+        """From the beginning; a round that is not complete is left out.
+
+        Raises:
+            RecordingUnusable: there is no such file, or it is no recording.
+        """
+        asked: dict[str, Observation] = {}
+        under_way: Any = None
+        for number, line in self._lines():
+            try:
+                entry = _entry(line)
+                if "format" in entry:  # recordings put one behind the other
+                    check_header(line, self._path)
+                    under_way = None
+                    continue
+                if entry["round"] != under_way:
+                    self._tell_unfinished(asked)
+                    under_way, asked = entry["round"], {}
+                if "ip" in entry:
+                    seen = _observation(entry)
+                    asked[seen.ip] = seen
+                    continue
+                whole, asked = asked, {}
+                yield self._round(entry, whole)
+            except _PartMissing:
+                self._warn(f"{self._path}: the round that ends in line {number} lacks a part of it")
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                self._warn(f"{self._path}, line {number}: cannot be used, left out")
+        self._tell_unfinished(asked)
+
+    def _tell_unfinished(self, asked: Mapping[str, Observation]) -> None:
+        if asked:
+            self._warn(f"{self._path}: a round was not finished, and is left out")
+
+    def last(self) -> Snapshot:
+        """The last complete round, filled up with what was last seen of those it did not ask.
+
+        Raises:
+            RecordingUnusable: there is none, or no such file, or it is no recording.
+        """
+        last: Snapshot | None = None
+        for recorded in self.rounds():
+            if isinstance(recorded.outcome, Snapshot):
+                last = recorded.outcome
+        known = self._known
+        if last is None:
+            raise RecordingUnusable(f"{self._path} holds no complete round")
+        if last.not_asked:
+            oldest = min(seen_at for seen_at, _ in known.values())
+            age_s = (last.observed_at - oldest).total_seconds()
+            self._warn(
+                f"{len(last.not_asked)} of {len(known)} instances were not asked in the last round:"
+                f" what is shown of them is up to {age_s:.0f} s older"
+            )
+        everybody = in_address_order(seen for _, seen in known.values())
+        return last._replace(observations=everybody, not_asked=())
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        try:
+            with open(self._path, "rb") as file:
+                check_header(file.readline(MOST_LINE_BYTES), self._path)
+                number = 1
+                while line := file.readline(MOST_LINE_BYTES):
+                    number += 1
+                    if not line.endswith(b"\n"):
+                        self._warn(f"{self._path} is cut off in mid-line: read up to there")
+                        return
+                    if line.strip():
+                        yield number, line
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise RecordingUnusable(f"cannot read {self._path}: {why}", HOW_TO_MAKE_ONE) from None
+
+    def _round(self, mark: dict[str, Any], asked: dict[str, Observation]) -> RecordedRound:
+        observed_at = datetime.fromisoformat(mark["observed_at"])
+        if observed_at.tzinfo is None:
+            raise ValueError("a time of no zone")
+        observed_at = observed_at.astimezone(UTC)
+        if not mark["complete"]:
+            failure = FleetUnavailable(_text(mark["failure"]), Trouble[mark["trouble"]])
+            return RecordedRound(observed_at, failure)
+        if mark["observations"] != len(asked):
+            raise _PartMissing
+        stale = mark["stale_list"]
+        snapshot = Snapshot(
+            source=_text(mark["source"]),
+            observed_at=observed_at,
+            took_s=float(mark["took_seconds"]),
+            observations=in_address_order(asked.values()),
+            rejected=tuple(_text(entry) for entry in mark["rejected"]),
+            stale_list=stale and StaleList(float(stale["age_s"]), _text(stale["reason"])),
+        )
+        left = {_text(ip) for ip in mark["left"]}
+        before = {} if mark["everybody_asked"] else self._known
+        self._known = {ip: seen for ip, seen in before.items() if ip not in left}
+        self._known.update((ip, (observed_at, seen)) for ip, seen in asked.items())
+        not_asked = tuple(ip for ip in self._known if ip not in asked)
+        return RecordedRound(
+            observed_at,
+            snapshot._replace(not_asked=not_asked),
+            mark["tracked"] and _text(mark["tracked"]),
+        )
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    """
+    Raises:
+        ValueError: the line holds no json object, or NaN, which is no json.
+    """
+    entry = json.loads(line, parse_constant=_refuse)
+    if not isinstance(entry, dict):
+        raise ValueError("no object")
+    return entry
+
+
+def _observation(entry: dict[str, Any]) -> Observation:
+    """
+    Raises:
+        ValueError, KeyError: it is none.
+    """
+    ip = canonical_address(_text(entry["ip"]))
+    service = entry["service"]
+    if "reason" in entry:
+        return Unknown(ip, _text(entry["reason"]), None if service is None else _text(service))
+    return Instance(
+        ip, _text(service), _percent(entry["cpu_percent"]), _percent(entry["memory_percent"])
+    )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no json")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("no text")
+    return value
+
+
+def _percent(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
+        raise ValueError("no percentage")
+    return value
+
+
+class Replay:
+    """A recording as a fleet and as the clock of the time when it was made.
+
+    ``pace`` brings the next round; whoever asks then is answered out of it.
+    """
+
+    def __init__(
+        self, rounds: Iterable[RecordedRound], sleep: Callable[[float], object], speed: float
+    ) -> None:
+        self._rounds = rounds
+        self._sleep = sleep
+        self._speed = speed
+        self._current: RecordedRound | None = None
+
+    def pace(self) -> Iterator[int]:
+        """One for each round, as long after the one before as it was then, divided by the speed.
+
+        Rounds before the first in which anything was seen are passed over.
+
+        Raises:
+            RecordingUnusable: there is no round in which anything was seen.
+        """
+        for recorded in self._rounds:
+            if self._current is None and not _shows_anything(recorded.outcome):
+                continue
+            if self._current is not None:
+                pause = recorded.observed_at - self._current.observed_at
+                pause_s = min(max(0.0, pause.total_seconds()), LONGEST_PAUSE_S)
+                self._sleep(pause_s / self._speed)
+            self._current = recorded
+            yield 0
+        if self._current is None:
+            raise RecordingUnusable("the recording holds no round in which anything was seen")
+
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
+        assert self._current is not None  # for pace comes first
+        if isinstance(self._current.outcome, FleetUnavailable):
+            raise self._current.outcome
+        return self._current.outcome
+
+    def now(self) -> datetime:
+        assert self._current is not None
+        return self._current.observed_at
+
+    def monotonic_s(self) -> float:
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self._sleep(seconds)
+
+
+def _shows_anything(outcome: Snapshot | FleetUnavailable) -> bool:
+    return isinstance(outcome, Snapshot) and bool(outcome.answered)
+
+
+class RecordedFleet:
+    """The end of a recording as a fleet: the same, however often it is looked at."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._last = recording.last()
+
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
+        if select is None:
+            return self._last
+        wanted = select([seen.ip for seen in self._last.observations])
+        return self._last._replace(
+            observations=tuple(seen for seen in self._last.observations if seen.ip in wanted),
+            not_asked=tuple(seen.ip for seen in self._last.observations if seen.ip not in wanted),
+        )
