@@ -15,6 +15,7 @@ NEXT = """
 Where to go next:
   {bin}/cpx-monitor --help                        every command
   {bin}/cpx-monitor list --url=http://HOST:PORT   your own CPX
+  {bin}/cpx-monitor track AuthService --demo      a screen to watch, until ctrl-c
   {bin}/cpx-server 8080                           a simulator to play with
   README.md                                       choices, trade-offs, what is to come
 """
