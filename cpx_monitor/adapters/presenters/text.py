@@ -1,6 +1,7 @@
 """What every human format shares: columns and colours."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
@@ -76,33 +77,49 @@ def draw(table: Table, look: Look) -> str:
 
 def lines_of(table: Table, look: Look) -> list[str]:
     """The headers and the rule, then the rows."""
-    headers, rows = blocks_of(table, look)
-    return [*headers, *(line for row in rows for line in row)]
+    if look.width is not None:
+        headers, rows = blocks_of(table, look)
+        return [*headers, *chain.from_iterable(rows)]
+    lines, drawn = _drawn(table, look)
+    bound = _bound(table)
+    for row, line in zip(table.rows, drawn, strict=True):
+        for extra in row[bound:]:
+            line += f"  {_cell(extra).text}"
+        lines.append(line.rstrip())
+    return lines
 
 
 def blocks_of(table: Table, look: Look) -> tuple[list[str], list[Sequence[str]]]:
-    """The lines of the headers, and those of each row.
+    """The lines of the headers, and those of each row, of which free text may make several."""
+    headers, drawn = _drawn(table, look)
+    bound, width = _bound(table), look.width or 0
+    return headers, [
+        tuple(_with_free_text(line, row[bound:], width))
+        for row, line in zip(table.rows, drawn, strict=True)
+    ]
+
+
+def _drawn(table: Table, look: Look) -> tuple[list[str], list[str]]:
+    """The lines of the headers, and the bound columns of each row.
 
     Most cells of a column hold one of few values, so each value is drawn once.
     """
     columns, rows = table
-    bound = len(columns) - columns[-1].free
-    cells = [{row[index]: _cell(row[index]) for row in rows} for index in range(bound)]
+    cells = [{row[index]: _cell(row[index]) for row in rows} for index in range(_bound(table))]
     widths = _widths(columns, cells, look.width)
     drawn = [
         {key: gap + _padded(cell, column, width, look) for key, cell in values.items()}
         for column, gap, width, values in zip(columns, _gaps(columns), widths, cells, strict=False)
     ]
-    blocks: list[Sequence[str]] = []
-    for row in rows:
-        line = "".join([column[key] for column, key in zip(drawn, row, strict=False)])
-        if look.width is None:
-            for extra in row[bound:]:
-                line += f"  {_cell(extra).text}"
-            blocks.append((line.rstrip(),))
-        else:
-            blocks.append(tuple(_with_free_text(line, row[bound:], look.width)))
-    return _headers(columns, widths, look) if look.headers else [], blocks
+    lines = [
+        "".join([column[key] for column, key in zip(drawn, row, strict=False)]) for row in rows
+    ]
+    return _headers(columns, widths, look) if look.headers else [], lines
+
+
+def _bound(table: Table) -> int:
+    """How many columns have a width of their own: all but a free one."""
+    return len(table.columns) - table.columns[-1].free
 
 
 def _headers(columns: Sequence[Column], widths: Sequence[int], look: Look) -> list[str]:
