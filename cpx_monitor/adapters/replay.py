@@ -24,6 +24,7 @@ from cpx_monitor.domain.fleet import (
 
 # A pause in a recording is not worth more of anybody's time than this.
 LONGEST_PAUSE_S = 60.0
+_MOST_TOLD = 5
 
 
 class _PartMissing(Exception):
@@ -45,6 +46,7 @@ class Recording:
         self._path = path
         self._warn = warn
         self._known: dict[str, tuple[datetime, Observation]] = {}
+        self._damaged = 0
 
     def rounds(self) -> Iterator[RecordedRound]:
         """From the beginning; a round that is not complete is left out.
@@ -71,10 +73,17 @@ class Recording:
                 whole, asked = asked, {}
                 yield self._round(entry, whole)
             except _PartMissing:
-                self._warn(f"{self._path}: the round that ends in line {number} lacks a part of it")
+                self._tell_damaged(f": the round that ends in line {number} lacks a part of it")
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                self._warn(f"{self._path}, line {number}: cannot be used, left out")
+                self._tell_damaged(f", line {number}: cannot be used, left out")
         self._tell_unfinished(asked)
+        if self._damaged > _MOST_TOLD:
+            self._warn(f"{self._path}: {self._damaged - _MOST_TOLD} more places are damaged")
+
+    def _tell_damaged(self, what: str) -> None:
+        self._damaged += 1
+        if self._damaged <= _MOST_TOLD:
+            self._warn(self._path + what)
 
     def _tell_unfinished(self, asked: Mapping[str, Observation]) -> None:
         if asked:
@@ -146,7 +155,7 @@ class Recording:
         return RecordedRound(
             observed_at,
             snapshot._replace(not_asked=not_asked),
-            mark["tracked"] and _text(mark["tracked"]),
+            _text(mark["tracked"]) if mark.get("tracked") else None,
         )
 
 

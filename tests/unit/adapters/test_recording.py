@@ -189,6 +189,15 @@ class TestARecording:
         assert outcomes(path, warnings) == [second]
         assert warnings == [f"{path}: the round that ends in line 3 lacks a part of it"]
 
+    def test_names_a_few_damaged_lines_and_counts_the_others(self, recorder, path, warnings):
+        recorded(recorder, [instance(1)])
+        with open(path, "a") as file:
+            file.write("nonsense\n" * 8)
+
+        assert len(outcomes(path, warnings)) == 1
+        assert len(warnings) == 6
+        assert warnings[-1] == f"{path}: 3 more places are damaged"
+
     def test_may_be_several_put_one_behind_the_other(self, recorder, path, warnings):
         seen = recorded(recorder, [instance(1)])
         with open(path, "rb") as file:
