@@ -120,7 +120,7 @@ def _framed(
     room = height.lines - len(above) - len(headers)
     kept: dict[int, Sequence[str]] = dict(enumerate(blocks))
     if sum(map(len, blocks)) > room:
-        kept = _kept(rows, blocks, room - 1, height.keeps_worst)
+        kept = _kept(rows, blocks, room - 1, height.keeps_worst, look)
     lines = [*map(printable, above), *headers, *chain.from_iterable(kept.values())]
     if len(kept) < len(rows):
         # Where not even this fits, it is still what matters most.
@@ -130,7 +130,11 @@ def _framed(
 
 
 def _kept(
-    rows: Sequence[Any], blocks: Sequence[Sequence[str]], room: int, keeps_worst: bool
+    rows: Sequence[Any],
+    blocks: Sequence[Sequence[str]],
+    room: int,
+    keeps_worst: bool,
+    look: Look,
 ) -> dict[int, Sequence[str]]:
     """By their place, the rows that stay in view, the last chosen of them perhaps not whole."""
     places: Sequence[int] = range(len(rows))
@@ -140,9 +144,16 @@ def _kept(
     for place in places:
         if room <= 0:
             break
-        kept[place] = blocks[place][:room]
+        kept[place] = _cut_block(blocks[place], room, look)
         room -= len(kept[place])
     return {place: kept[place] for place in sorted(kept)}
+
+
+def _cut_block(block: Sequence[str], room: int, look: Look) -> Sequence[str]:
+    """No more of a row's lines than there is room for, with a mark where there were more."""
+    if len(block) <= room:
+        return block
+    return [*block[: room - 1], f"{block[room - 1]} {CUT_MARKS[look.ascii_only]}"]
 
 
 def _fitted(line: str, look: Look) -> str:
