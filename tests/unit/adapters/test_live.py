@@ -78,7 +78,7 @@ class TestATrackedFrame:
 
     def test_holds_the_unknown_worse_than_any_load_and_who_left_least_of_all(self):
         first = [instance(n) for n in (1, 2, 3, 4)]
-        second = [instance(1, cpu=99), unknown(2, "AuthService"), instance(3)]
+        second = [instance(1, cpu=99), unknown(2, "AuthService", "cut off"), instance(3)]
 
         for lines, kept in ((7, [2]), (8, [1, 2]), (9, [1, 2, 3, 4])):
             frame = tracked(first, second, lines=lines, columns=120)
