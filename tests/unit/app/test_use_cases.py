@@ -9,6 +9,7 @@ from cpx_monitor.app.use_cases import (
     list_instances,
     spread,
 )
+from cpx_monitor.domain.fleet import StaleList
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
 POLICY = HealthPolicy(90, 90)
@@ -227,3 +228,19 @@ def test_a_service_that_is_certainly_at_risk_is_not_said_to_depend_on_unknown_on
     ).items
 
     assert "may be of this service" not in item.reason
+
+
+def test_averages_of_some_services_leave_the_others_out():
+    fleet = snapshot(instance(1, "AuthService"), instance(2, "MLService"))
+
+    assert [item.service for item in averages(fleet, POLICY, only={"MLService"}).items] == [
+        "MLService"
+    ]
+
+
+def test_the_basis_counts_the_healthy_of_the_whole_fleet_and_tells_of_an_old_list():
+    old = StaleList(5.0, "answered 500")
+    fleet = snapshot(instance(1), instance(2, cpu=99), instance(3, "MLService"), unknown(4))
+    basis = averages(fleet._replace(stale_list=old), POLICY, only={"MLService"}).basis
+
+    assert (basis.healthy, basis.stale_list) == (2, old)
