@@ -104,6 +104,12 @@ def test_there_is_no_page_of_anything_else():
     assert {path.name for path in GOLDEN.glob("*.txt")} == pages
 
 
+def test_no_page_shows_a_recording_that_cannot_be_read():
+    assert not [
+        path.name for path in GOLDEN.glob("*.txt") if "(stderr) warning" in path.read_text()
+    ]
+
+
 @pytest.mark.parametrize("command", ["list", "averages", "at-risk", "track"])
 @pytest.mark.parametrize("columns", [60, 80])
 def test_no_line_of_a_table_is_wider_than_the_terminal(command, columns):
