@@ -7,8 +7,8 @@ from support import snapshot
 from cpx_monitor.domain.fleet import Instance, Unknown
 from cpx_monitor.domain.health import HealthPolicy
 
-# Fifty examples of each are half as long as a hundred, and fleets take a while to make.
-settings.register_profile("brief", max_examples=50, deadline=None)
+# Forty examples of each are less than half as long as a hundred, and fleets take a while to make.
+settings.register_profile("brief", max_examples=40, deadline=None)
 settings.load_profile("brief")
 
 ADDRESSES = [f"10.58.1.{last}" for last in range(1, 13)]

@@ -105,7 +105,7 @@ def sooner(command):
 
 def run(command, env, folder):
     if goes_on(command):
-        command = f"timeout --preserve-status --signal=INT 0.6 {command}"
+        command = f"timeout --preserve-status --signal=INT 0.5 {command}"
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=folder,
