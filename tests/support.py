@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.use_cases import row_of
 from cpx_monitor.domain.fleet import Instance, Observation, Snapshot, Unknown, in_address_order
+from cpx_monitor.domain.health import HealthPolicy
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123_456, tzinfo=UTC)
 
@@ -18,6 +21,22 @@ def unknown(last: int, service: str | None = None, reason: str = "timed out afte
 
 def snapshot(*observations: Observation, rejected: Iterable[str] = ()) -> Snapshot:
     return Snapshot("test", NOON, 0.05, in_address_order(observations), tuple(rejected))
+
+
+def track_round(number: int, *observations: Observation, **changes) -> TrackRound:
+    """A round of tracking AuthService, in which all went well but for what is said."""
+    shown = TrackRound(
+        round=number,
+        observed_at=NOON,
+        took_seconds=0.05,
+        service="AuthService",
+        items=tuple(row_of(seen, HealthPolicy()) for seen in observations),
+        coverage=Coverage(150, 149, 1, 0),
+        rejected=(),
+        missed=0,
+        failure=None,
+    )
+    return shown._replace(**changes)
 
 
 class SimulatedClock:

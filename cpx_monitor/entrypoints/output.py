@@ -98,11 +98,8 @@ class Repeat(NamedTuple):
         _check_recording(arguments, command)
         every_s, rounds = arguments.given(EVERY), arguments.given(COUNT)
         if command != "track":
-            if (
-                arguments.found("--from")[0] is not Origin.DEFAULT
-                or (every_s is None and rounds is None)
-                or rounds == 1
-            ):
+            is_once = every_s is None and rounds is None
+            if is_once or rounds == 1 or source_name(arguments) == "--from":
                 return None
             # What was typed is stronger than how often the profile looks.
             wants_json = arguments.value(OUTPUT) == "json"

@@ -175,6 +175,5 @@ class TestPlot:
         assert code == 3
         assert console.stderr.getvalue().endswith(
             "error: plot draws with matplotlib, which is not installed\n"
-            "hint:  install it as the extra of this program:"
-            " python -m pip install 'cpx-monitor[plot]'\n"
+            "hint:  python -m pip install matplotlib, or this program with its extra: '.[plot]'\n"
         )

@@ -86,20 +86,20 @@ def _settings(arguments: Arguments) -> Iterator[Setting]:
         Setting(name[2:], "on" if arguments.flag(name) else "off", _origin(arguments, name))
         for name in flags
     ]
-    # Where the fleet is seen is one of three.
     used = source_name(arguments)[2:]
-    not_used = {"url", "demo", "from"} - {used}
-    found = [
-        each._replace(value=None, origin=f"not used: --{used} is said more strongly")
-        if each.setting in not_used and each.origin != "default"
-        else each._replace(value=None)
-        if each.setting == "url" and used != "url"
-        else each
-        for each in found
-    ]
+    found = [_as_used(each, used) for each in found]
     services = " ".join(arguments.texts("--service")) or None
     found.append(Setting("service", services, _origin(arguments, "--service")))
     return iter(sorted(found))
+
+
+def _as_used(setting: Setting, source: str) -> Setting:
+    """Where the fleet is seen is one of three, and the others say nothing."""
+    if setting.setting not in {"url", "demo", "from"} - {source}:
+        return setting
+    if setting.origin == "default":
+        return setting if setting.setting == "demo" else setting._replace(value=None)
+    return setting._replace(value=None, origin=f"not used: --{source} is said more strongly")
 
 
 def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:

@@ -72,7 +72,7 @@ def run(arguments: Arguments, console: Console) -> int:
     except PlotLibraryMissing:
         raise UsageError(
             "plot draws with matplotlib, which is not installed",
-            "install it as the extra of this program: python -m pip install 'cpx-monitor[plot]'",
+            "python -m pip install matplotlib, or this program with its extra: '.[plot]'",
         ) from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {(error.strerror or '').lower()}") from None

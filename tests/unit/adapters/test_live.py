@@ -1,7 +1,7 @@
 """What is on the screen, as lines: they fit, and they are those that matter."""
 
 import pytest
-from support import NOON, instance, snapshot, unknown
+from support import instance, snapshot, track_round, unknown
 from wcwidth import wcswidth
 
 from cpx_monitor.adapters.presenters.live import (
@@ -14,8 +14,7 @@ from cpx_monitor.adapters.presenters.live import (
 from cpx_monitor.adapters.presenters.summary import summary_text
 from cpx_monitor.adapters.presenters.text import Look, without_color
 from cpx_monitor.app.history import History
-from cpx_monitor.app.reports import Coverage, TrackRound
-from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
+from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy
 
 POLICY = HealthPolicy()
@@ -26,17 +25,7 @@ def tracked(*rounds, columns=80, lines=24, color=False, ascii_only=False, **head
     """The frame of the last round."""
     history = History()
     for number, observations in enumerate(rounds, start=1):
-        shown = TrackRound(
-            round=number,
-            observed_at=NOON,
-            took_seconds=0.05,
-            service="AuthService",
-            items=tuple(row_of(seen, POLICY) for seen in observations),
-            coverage=Coverage(1, 1, 0, 0),
-            rejected=(),
-            missed=0,
-            failure=None,
-        )
+        shown = track_round(number, *observations)
         instances = history.learn(shown)
     look = Look(color=color, width=columns, ascii_only=ascii_only)
     return track_frame(shown, instances, HEADING._replace(**heading), look, Height(lines))
@@ -160,8 +149,7 @@ class TestASummary:
     def of(self, *rounds, width=None):
         history = History()
         for number, observations in enumerate(rounds, start=1):
-            rows = tuple(row_of(seen, POLICY) for seen in observations)
-            history.learn(TrackRound(number, NOON, 0.05, "AuthService", rows, None, (), 0, None))
+            history.learn(track_round(number, *observations))
         return summary_text(history.summary(), Look(width=width))
 
     def test_has_a_row_for_each_instance(self):

@@ -1,10 +1,10 @@
 import pytest
-from support import NOON, instance, snapshot, unknown
+from support import instance, snapshot, track_round, unknown
 
 from cpx_monitor.adapters.presenters import table
 from cpx_monitor.adapters.presenters.text import Look
-from cpx_monitor.app.reports import Coverage, TrackRound
-from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
+from cpx_monitor.app.reports import Coverage
+from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy
 
 POLICY = HealthPolicy()
@@ -15,21 +15,6 @@ def listed(*observations, color=False, rejected=()):
     return table.render_table(
         list_instances(snapshot(*observations, rejected=rejected), POLICY), Look(color=color)
     )
-
-
-def tracked(number, *observations, **changes):
-    shown = TrackRound(
-        round=number,
-        observed_at=NOON,
-        took_seconds=0.05,
-        service="AuthService",
-        items=tuple(row_of(seen, POLICY) for seen in observations),
-        coverage=Coverage(150, 149, 1, 0),
-        rejected=(),
-        missed=0,
-        failure=None,
-    )
-    return shown._replace(**changes)
 
 
 def test_the_list_looks_as_the_brief_has_it():
@@ -123,14 +108,14 @@ def test_services_at_risk_are_listed_with_their_verdict_and_reason():
 
 
 def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once():
-    assert table.render_table(tracked(1, instance(1), unknown(2, "AuthService")), Look()) == (
+    assert table.render_table(track_round(1, instance(1), unknown(2, "AuthService")), Look()) == (
         "Time                  Round  IP               Service      Status        CPU  Memory\n"
         "------------------------------------------------------------------------------------\n"
         "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%    20%\n"
         "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -      -"
         "  timed out after 5 s\n"
     )
-    assert table.render_table(tracked(2, instance(1, cpu=100)), Look(headers=False)) == (
+    assert table.render_table(track_round(2, instance(1, cpu=100)), Look(headers=False)) == (
         "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%    20%\n"
     )
 
@@ -148,7 +133,7 @@ def test_the_footer_is_the_whole_fleet_s_whatever_is_shown():
 
 
 def test_the_footer_of_a_round_tells_the_service_s_health():
-    shown = tracked(3, instance(1), instance(2, cpu=99))
+    shown = track_round(3, instance(1), instance(2, cpu=99))
 
     assert table.round_footer(shown) == (
         "AuthService round 3: 1/2 healthy, 1 of 150 listed unknown in 0.05 s"
@@ -178,36 +163,42 @@ class TestWarningsOfARound:
         return list(table.round_warnings(shown, before))
 
     def test_are_none_where_all_is_well(self):
-        fine = tracked(1, instance(1), coverage=Coverage(1, 1, 0, 0))
+        fine = track_round(1, instance(1), coverage=Coverage(1, 1, 0, 0))
 
         assert self.of(fine) == []
 
     def test_count_the_rounds_left_out(self):
-        late = tracked(5, instance(1), coverage=Coverage(1, 1, 0, 0), missed=2)
+        late = track_round(5, instance(1), coverage=Coverage(1, 1, 0, 0), missed=2)
 
         assert self.of(late) == ["2 rounds before round 5 left out: their time had passed"]
 
     def test_of_a_failed_round_say_why(self):
-        failed = tracked(2, unknown(1), coverage=None, failure="cannot reach CPX", items=())
+        failed = track_round(2, unknown(1), coverage=None, failure="cannot reach CPX", items=())
 
         assert self.of(failed) == ["round 2 failed: cannot reach CPX"]
 
     def test_name_a_service_of_which_nothing_is_left(self):
-        gone = tracked(2, coverage=Coverage(3, 3, 0, 0))
+        gone = track_round(2, coverage=Coverage(3, 3, 0, 0))
 
         assert self.of(gone) == ["round 2: no listed instance is known to be of AuthService"]
 
     def test_count_the_unknown_that_may_be_of_any_service_when_their_number_changes(self):
-        first = tracked(1, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0), unattributed=2)
-        second = tracked(2, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0), unattributed=2)
-        third = tracked(3, instance(1), unknown(2), coverage=Coverage(9, 7, 2, 0), unattributed=1)
+        first = track_round(
+            1, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0), unattributed=2
+        )
+        second = track_round(
+            2, instance(1), unknown(2), coverage=Coverage(9, 6, 3, 0), unattributed=2
+        )
+        third = track_round(
+            3, instance(1), unknown(2), coverage=Coverage(9, 7, 2, 0), unattributed=1
+        )
 
         assert self.of(first) == ["round 1: 2 of 9 listed are unknown, of any service"]
         assert self.of(second, first) == []
         assert self.of(third, second) == ["round 3: 1 of 9 listed is unknown, of any service"]
 
     def test_tell_rejected_entries_when_they_change(self):
-        junk = tracked(1, instance(1), coverage=Coverage(1, 1, 0, 1), rejected=("'x'",))
+        junk = track_round(1, instance(1), coverage=Coverage(1, 1, 0, 1), rejected=("'x'",))
 
         assert self.of(junk) == ["1 listed entry is no address and left out: 'x'"]
         assert self.of(junk, junk) == []

@@ -1,31 +1,18 @@
 from datetime import timedelta
 
 import pytest
-from support import NOON, instance, unknown
+from support import NOON, instance, track_round, unknown
 
 from cpx_monitor.app.history import History
-from cpx_monitor.app.reports import Coverage, TrackRound
-from cpx_monitor.app.use_cases import row_of, spread
-from cpx_monitor.domain.health import HealthPolicy
-
-POLICY = HealthPolicy()
+from cpx_monitor.app.use_cases import spread
 
 
 def learned(*rounds, history=None):
     """What the last round shows, by the last number of the address."""
     history = history or History()
     for number, observations in enumerate(rounds, start=1):
-        shown = TrackRound(
-            round=number,
-            observed_at=NOON + timedelta(seconds=number),
-            took_seconds=0.05,
-            service="AuthService",
-            items=tuple(row_of(seen, POLICY) for seen in observations),
-            coverage=Coverage(1, 1, 0, 0),
-            rejected=(),
-            missed=0,
-            failure=None,
-        )
+        observed_at = NOON + timedelta(seconds=number)
+        shown = track_round(number, *observations, observed_at=observed_at)
         instances = history.learn(shown)
     return {int(tracked.row.ip.rpartition(".")[2]): tracked for tracked in instances}
 
