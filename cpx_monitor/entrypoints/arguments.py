@@ -117,6 +117,9 @@ class Arguments(NamedTuple):
         return (found,) if isinstance(found, str) else tuple(found)
 
 
+PROFILE = Option("--profile", str, "", "CPX_PROFILE")
+
+
 def percentage(text: str) -> float:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", text, re.ASCII):
         raise ValueError("a percentage from 0 to 100 is wanted")

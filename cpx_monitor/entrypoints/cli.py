@@ -26,7 +26,7 @@ from collections.abc import Sequence
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import Arguments
+from cpx_monitor.entrypoints.arguments import PROFILE, Arguments
 from cpx_monitor.entrypoints.command_line import (
     UnknownOption,
     UsageError,
@@ -98,8 +98,8 @@ def with_profile(arguments: Arguments) -> Arguments:
     Raises:
         UsageError: a profile is named that cannot be had.
     """
-    name = arguments.words.get("--profile") or arguments.environ.get("CPX_PROFILE")
-    if "--profile" not in arguments.words or not name:
+    name = arguments.given(PROFILE)
+    if PROFILE.name not in arguments.words or not name:
         return arguments
     from cpx_monitor.entrypoints.profile import load_profile
 

@@ -22,7 +22,6 @@ from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.usage import COMMANDS, command, usage_of
 
 FILES = ":files"
-SHELLS = ("bash", "zsh", "fish")
 # Nobody waits longer for a key.
 ANSWER_WITHIN_S = "1"
 
@@ -97,6 +96,8 @@ class _Words:
             case "plot":
                 return [FILES]
             case "completion":
+                from cpx_monitor.entrypoints.commands.completion import SHELLS
+
                 return SHELLS
         return []
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cpx_monitor.entrypoints.arguments import Profile
+from cpx_monitor.entrypoints.arguments import PROFILE, Profile
 from cpx_monitor.entrypoints.command_line import KnownOption, UsageError, nearest
 
-VARIABLE = "CPX_PROFILE"
 _NOT_IN_A_PROFILE = ("--help", "--version", "--profile")
 
 
@@ -71,7 +70,7 @@ def _sections(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(
             f"a profile is wanted, and {path} cannot be read: {(error.strerror or '').lower()}",
-            f"--profile and {VARIABLE} name a section of that file",
+            f"{PROFILE.name} and {PROFILE.environment} name a section of that file",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is no TOML: {error}") from None

@@ -20,7 +20,8 @@ from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.arguments import Arguments, Option, one_of
 from cpx_monitor.entrypoints.console import Console
 
-SHELL = Option("<shell>", one_of("bash", "zsh", "fish"), "")
+SHELLS = ("bash", "zsh", "fish")
+SHELL = Option("<shell>", one_of(*SHELLS), "")
 
 
 def run(arguments: Arguments, console: Console) -> int:

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import Arguments, Option, Origin
+from cpx_monitor.entrypoints.arguments import PROFILE, Arguments, Option, Origin
 from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
@@ -69,7 +69,6 @@ def _settings(arguments: Arguments) -> Iterator[Setting]:
     from cpx_monitor.entrypoints import output, reading
     from cpx_monitor.entrypoints.commands import at_risk
     from cpx_monitor.entrypoints.commands import list as list_command
-    from cpx_monitor.entrypoints.profile import VARIABLE
     from cpx_monitor.entrypoints.reading import source_name
 
     options: tuple[Option[Any], ...] = (
@@ -78,7 +77,7 @@ def _settings(arguments: Arguments) -> Iterator[Setting]:
         *(reading.TOKEN, reading.CA_FILE, reading.COLOR, reading.RECORD),
         *(output.OUTPUT, output.SORT_BY, output.TOP, output.EVERY, output.COUNT, output.SPEED),
         *(list_command.STATUS, at_risk.THRESHOLD),
-        Option("--profile", str, "", VARIABLE),
+        PROFILE,
     )
     flags = ("--demo", "--insecure", "--verbose", "--reverse", "--no-headers")
     found = [_of_option(arguments, option) for option in options]
