@@ -10,16 +10,18 @@ import math
 from enum import Enum, auto
 from typing import Protocol
 
-SHORTEST_ROUND_S = 0.005
+MIN_ROUND_S = 0.005
 
 
 class Failure(Enum):
-    """Refused: the server said that it is too much. Slow: it did not answer, or not in time.
-    Exhausted: this machine could not even ask, so it says nothing of the server.
+    """Refused: the server said that it is too much, or its listen queue was full. Broken: the
+    connection broke. Timed out says nothing of the server, and exhausted neither: this machine
+    could not even ask.
     """
 
     REFUSED = auto()
-    SLOW = auto()
+    BROKEN = auto()
+    TIMED_OUT = auto()
     EXHAUSTED = auto()
 
 
@@ -35,17 +37,23 @@ class Limit(Protocol):
     def begin_collection(self, keeps: bool) -> None:
         """Another fleet is about to be asked; ``keeps``: its server keeps connections open."""
 
-    def begin(self) -> int:
-        """A request begins; its end has to be told with what this returns."""
+    @property
+    def round(self) -> int:
+        """To be kept when a request begins, for its end is told with it."""
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
-    ) -> None:
-        """It has ended, well or in trouble."""
+    ) -> bool:
+        """A request has ended, well or in trouble; whether ``value`` may have changed."""
+
+    def raise_to(self, value: int) -> None:
+        """So many in flight did no harm."""
 
 
 class FixedLimit:
     """Just so many."""
+
+    round = 0
 
     def __init__(self, value: int) -> None:
         self.value = self.most = value
@@ -53,12 +61,12 @@ class FixedLimit:
     def begin_collection(self, keeps: bool) -> None:
         pass
 
-    def begin(self) -> int:
-        return 0
-
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
-    ) -> None:
+    ) -> bool:
+        return False
+
+    def raise_to(self, value: int) -> None:
         pass
 
 
@@ -84,11 +92,10 @@ class AdaptiveLimit:
     FASTER = 1.12
     BACK_OFF = 0.75
     FADING = 1.05
-    STALLED_S = 0.9  # the first time-out for a lost SYN is a second
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._round = 0
+        self.round = 0
         self._round_began_s = math.inf
         self._latencies_s: list[float] = []
         self._begin_anew(keeps=False)
@@ -105,30 +112,31 @@ class AdaptiveLimit:
         self._best_value += 1
         self._start_round()
 
-    def begin(self) -> int:
-        return self._round
-
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
-    ) -> None:
-        if begun_in != self._round:
-            return
-        latency_s = ended_s - began_s
-        if failure is None and latency_s > self.STALLED_S and latency_s > 10 * self._lowest_s:
-            failure = Failure.REFUSED
-        if failure is Failure.SLOW and self._latencies_s:
-            return  # others are answered, so this is that one instance's trouble
+    ) -> bool:
+        if begun_in != self.round:
+            return False
+        if failure is Failure.BROKEN and self._latencies_s:
+            return False  # others are answered, so this is that one instance's trouble
         if failure is not None:
             self._back_off(failure)
-            return
-        self._latencies_s.append(latency_s)
+            return True
+        self._latencies_s.append(ended_s - began_s)
         if began_s < self._round_began_s:
             self._round_began_s = began_s
-        if len(self._latencies_s) >= self._samples_wanted:
-            round_s = ended_s - self._round_began_s
-            # A shorter one could not tell a difference from noise.
-            if round_s >= SHORTEST_ROUND_S or not self._keeps:
-                self._decide(round_s)
+        if len(self._latencies_s) < self._samples_wanted:
+            return False
+        round_s = ended_s - self._round_began_s
+        # A shorter one could not tell a difference from noise.
+        if round_s < MIN_ROUND_S and self._keeps:
+            return False
+        self._decide(round_s)
+        return True
+
+    def raise_to(self, value: int) -> None:
+        if value > self._value:
+            self._set(value)
 
     def _begin_anew(self, keeps: bool) -> None:
         self._keeps = keeps
@@ -167,7 +175,7 @@ class AdaptiveLimit:
         if is_faster or is_flat:
             self._misses = 0
             # Far away, waiting is all there is to it, and nothing is lost by a longer step.
-            self._set(self._value * (4 if is_flat and median_s > SHORTEST_ROUND_S else 2))
+            self._set(self._value * (4 if is_flat and median_s > MIN_ROUND_S else 2))
         elif self._misses == 0:
             self._misses = 1
             self._start_round()
@@ -190,7 +198,7 @@ class AdaptiveLimit:
         self._start_round()
 
     def _start_round(self) -> None:
-        self._round += 1
+        self.round += 1
         self._samples_wanted = self._value if self._keeps else max(8, 2 * self._value)
         self._latencies_s = []
         self._round_began_s = math.inf

@@ -1,41 +1,28 @@
 """A fleet behind CPX's HTTP API: the list of servers, then every server on it."""
 
-import os
-import re
-import time
-from collections.abc import Callable, Sequence
-from datetime import UTC
+from collections.abc import Callable
 from http import HTTPStatus
 
-from cpx_monitor.adapters.concurrency import Failure, Limit
+from cpx_monitor.adapters.collection import MAY_PASS, Collection, retry_after_s, status_reason
+from cpx_monitor.adapters.concurrency import Limit
 from cpx_monitor.adapters.cpx_url import CpxUrl
-from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_instance, parse_listing
-from cpx_monitor.adapters.fan_out import DONE, FanOut, Outcome
-from cpx_monitor.adapters.retry import MOST_LIST_ATTEMPTS, RetryBudget, backoff_s
-from cpx_monitor.adapters.throttle import Throttle
+from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_listing
+from cpx_monitor.adapters.retry import MOST_LIST_ATTEMPTS, backoff_s, chance
 from cpx_monitor.adapters.transport import (
     BrokenOff,
     Exhausted,
     NoSuchHost,
     NotUsable,
-    Response,
+    OtherStatus,
     TimedOut,
     TlsFailed,
     Transport,
     TransportError,
 )
 from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection, Trouble
-from cpx_monitor.domain.fleet import Observation, Snapshot, StaleList, Unknown
+from cpx_monitor.domain.fleet import Snapshot, StaleList, Unknown
 
-MOST_LISTING_BYTES = 16 * 1024 * 1024
-MOST_INSTANCE_BYTES = 64 * 1024
-MOST_LOCATION_CHARACTERS = 200
-
-REFUSALS = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-MAY_PASS = (*REFUSALS, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
-
-
-LONGEST_WAIT_S = 1e9
+MAX_LISTING_BYTES = 16 * 1024 * 1024
 
 
 class _MayPass(Exception):
@@ -49,6 +36,8 @@ class _MayPass(Exception):
 _TROUBLE_OF: dict[type[TransportError], Trouble] = {
     NoSuchHost: Trouble.NO_SUCH_HOST,
     TlsFailed: Trouble.TLS_FAILED,
+    BrokenOff: Trouble.UNWELL,
+    Exhausted: Trouble.EXHAUSTED,
 }
 
 
@@ -81,8 +70,8 @@ class CpxHttpFleet:
         self._tell = tell
         self._last_listing: Listing | None = None
         self._listed_at_s = 0.0
-        self._collection: _Collection | None = None
-        self._asked = 0
+        self._keeps = False
+        self._collection: Collection | None = None
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         observed_at, began_s = self._clock.now(), self._clock.monotonic_s()
@@ -93,7 +82,17 @@ class CpxHttpFleet:
         self._tell(f"{self._url.shown}/servers: {len(listed)} in {listed_s:.3f} s")
         wanted = None if select is None else select(listed)
         asked = listed if wanted is None else [ip for ip in listed if ip in wanted]
-        observations = self._observe_all(asked, listing, ends_at_s)
+        self._collection = collection = Collection(
+            self._transport,
+            self._clock,
+            self._limit,
+            {ip: listing.spelling_of[ip] for ip in asked},
+            timeout_s=self._timeout_s,
+            deadline_s=self._deadline_s,
+            ends_at_s=ends_at_s,
+            keeps=self._keeps,
+        )
+        observations = collection.run()
         took_s = self._clock.monotonic_s() - began_s
         answered = sum(not isinstance(seen, Unknown) for seen in observations)
         self._tell(
@@ -114,7 +113,7 @@ class CpxHttpFleet:
         """Of the latest collection: of how many something is known, and how many are asked; None
         before anybody is.
         """
-        return None if self._collection is None else (len(self._collection.observed), self._asked)
+        return None if self._collection is None else self._collection.progress
 
     def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:
         """A server that can't list its instances may still answer for them, so the last list stays;
@@ -138,7 +137,7 @@ class CpxHttpFleet:
             except _MayPass as trouble:
                 wait_s = trouble.wait_s
                 if wait_s is None:
-                    wait_s = backoff_s(attempt, _chance())
+                    wait_s = backoff_s(attempt, chance())
                 left_s = ends_at_s - self._clock.monotonic_s()
                 if attempt == MOST_LIST_ATTEMPTS or wait_s >= left_s:
                     raise trouble.outcome from None
@@ -146,160 +145,51 @@ class CpxHttpFleet:
         raise AssertionError("the last attempt returns or raises")
 
     def _ask_for_list(self, ends_at_s: float) -> Listing:
-        where = self._url.shown
+        connection = self._transport.connection()
+        timeout_ends_s = self._clock.monotonic_s() + self._timeout_s
         try:
-            response = self._get("/servers", ends_at_s, MOST_LISTING_BYTES)
-        except NotUsable as error:
+            body = connection.get("servers", min(timeout_ends_s, ends_at_s), MAX_LISTING_BYTES)
+            self._keeps = connection.keeps
+            return parse_listing(body)
+        except OtherStatus as answer:
+            raise self._other_status(answer) from None
+        except (NotUsable, BadAnswer) as error:
             raise self._no_list(error) from None
-        except (BrokenOff, Exhausted) as error:
-            trouble = Trouble.UNWELL if isinstance(error, BrokenOff) else Trouble.EXHAUSTED
-            unavailable = FleetUnavailable(f"cannot reach CPX at {where}: {error}", trouble)
-            raise _MayPass(unavailable, None) from None
         except TransportError as error:
-            raise FleetUnavailable(
-                f"cannot reach CPX at {where}: {error}",
-                _TROUBLE_OF.get(type(error), Trouble.UNREACHABLE),
-            ) from None
-        if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise FleetUnavailable(
-                f"CPX at {where} refuses us: it answered {response.status}", Trouble.REFUSED
+            raise self._no_answer(error, timeout_ends_s <= ends_at_s) from None
+        finally:
+            connection.release()
+
+    def _no_answer(self, error: TransportError, is_timeout: bool) -> Exception:
+        """Cases: time-out or deadline; what may pass; what will not."""
+        why = str(error)
+        if isinstance(error, TimedOut):
+            why = f"timed out after {self._timeout_s:g} s"
+            if not is_timeout:
+                why = f"no answer within the deadline of {self._deadline_s:g} s"
+        trouble = _TROUBLE_OF.get(type(error), Trouble.UNREACHABLE)
+        unavailable = FleetUnavailable(f"cannot reach CPX at {self._url.shown}: {why}", trouble)
+        may_pass = isinstance(error, BrokenOff | Exhausted)
+        return _MayPass(unavailable, None) if may_pass else unavailable
+
+    def _other_status(self, answer: OtherStatus) -> Exception:
+        """Cases: we are refused; the server is unwell, for good or a while; there is no list."""
+        where = self._url.shown
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return FleetUnavailable(
+                f"CPX at {where} refuses us: it answered {answer.status}", Trouble.REFUSED
             )
-        if response.status >= 500 or response.status == HTTPStatus.TOO_MANY_REQUESTS:
-            unwell = f"CPX at {where} is not well: it answered {response.status}"
-            if response.status not in MAY_PASS:
-                raise FleetUnavailable(unwell, Trouble.UNWELL)
-            wait_s = retry_after_s(response.header("retry-after")) or None
-            if wait_s is None:
-                raise _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), None)
-            unwell += f" and wants to be asked again in {wait_s:.0f} s"
-            raise _MayPass(FleetUnavailable(unwell, Trouble.BUSY), wait_s)
-        self._limit.begin_collection(response.keeps)
-        try:
-            if response.status != HTTPStatus.OK:
-                raise BadAnswer(status_reason(response))
-            return parse_listing(response.body)
-        except BadAnswer as error:
-            raise self._no_list(error) from None
+        if answer.status < 500 and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+            return self._no_list(BadAnswer(status_reason(answer)))
+        unwell = f"CPX at {where} is not well: it answered {answer.status}"
+        if answer.status not in MAY_PASS:
+            return FleetUnavailable(unwell, Trouble.UNWELL)
+        wait_s = retry_after_s(answer.header("retry-after")) or None
+        if wait_s is None:
+            return _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), None)
+        unwell += f" and wants to be asked again in {wait_s:.0f} s"
+        return _MayPass(FleetUnavailable(unwell, Trouble.BUSY), wait_s)
 
     def _no_list(self, error: Exception) -> FleetUnavailable:
         where = f"{self._url.shown}/servers"
         return FleetUnavailable(f"no list of servers at {where}: {error}", Trouble.NOT_CPX)
-
-    def _observe_all(
-        self, asked: Sequence[str], listing: Listing, ends_at_s: float
-    ) -> tuple[Observation, ...]:
-        self._collection = collection = _Collection(self._get, listing, ends_at_s)
-        self._asked = len(asked)
-        throttle = Throttle(self._clock.monotonic_s())
-        fan_out = FanOut(self._limit, throttle, self._clock, collection.ask)
-        late = self._too_late()
-        for ip in fan_out.run(asked, ends_at_s):
-            collection.leave(ip, str(late))
-        if collection.was_exhausted:
-            self._transport.close_idle()  # or what comes next finds no descriptor either
-        return tuple(collection.observed[ip] for ip in asked)
-
-    def _get(self, path: str, ends_at_s: float, most_bytes: int) -> Response:
-        """One request within its own time and the deadline's, whichever is over first."""
-        left_s = ends_at_s - self._clock.monotonic_s()
-        if left_s <= 0:
-            raise self._too_late()
-        try:
-            return self._transport.get(path, min(self._timeout_s, left_s), most_bytes)
-        except TimedOut:
-            if left_s < self._timeout_s:
-                raise self._too_late() from None
-            raise TimedOut(f"timed out after {self._timeout_s:g} s") from None
-
-    def _too_late(self) -> TransportError:
-        return TimedOut(f"no answer within the deadline of {self._deadline_s:g} s")
-
-
-class _Collection:
-    """What is known of each instance while they are asked, and who may be asked again."""
-
-    def __init__(
-        self,
-        get: Callable[[str, float, int], Response],
-        listing: Listing,
-        ends_at_s: float,
-    ) -> None:
-        self.observed: dict[str, Observation] = {}
-        self._get = get
-        self._spelling_of = listing.spelling_of
-        self._ends_at_s = ends_at_s
-        self._budget = RetryBudget(len(listing.spelling_of))
-        self.was_exhausted = False
-
-    def ask(self, ip: str) -> Outcome:
-        try:
-            response = self._get(f"/{self._spelling_of[ip]}", self._ends_at_s, MOST_INSTANCE_BYTES)
-        except TransportError as error:
-            self.observed[ip] = Unknown(ip, str(error))
-            return self._on_no_answer(ip, error)
-        if response.status == HTTPStatus.OK:
-            self.observed[ip] = parse_instance(ip, response.body)
-            return DONE
-        self.observed[ip] = Unknown(ip, status_reason(response))
-        if response.status in REFUSALS:
-            return self._on_refusal(ip, response)
-        if response.status in MAY_PASS and self._budget.after_failure(ip):
-            return Outcome(again_after_s=backoff_s(1, _chance()))
-        return DONE
-
-    def leave(self, ip: str, reason: str) -> None:
-        """There is no time for this one any more."""
-        refused = self.observed.get(ip)
-        if isinstance(refused, Unknown):
-            reason = f"{refused.reason}, and then no time was left"
-        self.observed[ip] = Unknown(ip, reason)
-
-    def _on_no_answer(self, ip: str, error: TransportError) -> Outcome:
-        failure, again = Failure.SLOW, False
-        if isinstance(error, Exhausted):
-            self.was_exhausted = True
-            failure, again = Failure.EXHAUSTED, self._budget.after_exhaustion(ip)
-        elif isinstance(error, BrokenOff):
-            again = self._budget.after_failure(ip)
-        return Outcome(failure, again_after_s=backoff_s(1, _chance()) if again else None)
-
-    def _on_refusal(self, ip: str, response: Response) -> Outcome:
-        # To come again at once is no time to wait for: like a refusal that names none.
-        wait_s = retry_after_s(response.header("retry-after")) or None
-        if wait_s is not None:
-            # The throttle keeps everybody back for that long.
-            again_after_s = 0.0 if self._budget.after_named_wait(ip) else None
-            return Outcome(Failure.REFUSED, wait_s, again_after_s)
-        again_after_s = backoff_s(1, _chance()) if self._budget.after_failure(ip) else None
-        # 429 is about us, 503 without a time about that one instance, as far as others answer.
-        is_about_us = response.status == HTTPStatus.TOO_MANY_REQUESTS
-        return Outcome(Failure.REFUSED if is_about_us else Failure.SLOW, None, again_after_s)
-
-
-def _chance() -> float:
-    """From 0 to 1; not by the random module, which can't be imported without a descriptor."""
-    return os.urandom(1)[0] / 255
-
-
-def retry_after_s(text: str | None) -> float | None:
-    """The wait that a Retry-After header names, in seconds or as a date (RFC 9110, 10.2.3)."""
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]+", text, re.ASCII):
-        return float(text) if len(text) < 10 else LONGEST_WAIT_S
-    from email.utils import parsedate_to_datetime
-
-    try:
-        moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)  # as all dates of HTTP are
-        return max(0.0, moment.timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
-
-
-def status_reason(response: Response) -> str:
-    location = response.header("location")
-    if not location:
-        return f"answered {response.status}"
-    return f"answered {response.status}, go to {location[:MOST_LOCATION_CHARACTERS]}"

@@ -5,6 +5,7 @@ Parsing is total: any bytes give a value or a reason that a person understands.
 
 import json
 import re
+from _socket import AF_INET, inet_pton
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -56,17 +57,22 @@ def parse_listing(body: bytes) -> Listing:
     entries = _json(body)
     if not isinstance(entries, list):
         raise BadAnswer(f"a JSON list was expected, not {_quoted(entries)}")
-    spelling_of: dict[str, str] = {}
+    packed_of: dict[str, bytes] = {}  # IPv4, which has one spelling, and its order
+    others: dict[str, str] = {}
     rejected: list[str] = []
     for entry in entries:
         try:
-            ip = canonical_address(entry)
-        except (TypeError, ValueError):
-            rejected.append(_quoted(entry))
-        else:
-            spelling_of.setdefault(ip, entry)
-    in_order = sorted(spelling_of, key=address_order)
-    return Listing({ip: spelling_of[ip] for ip in in_order}, tuple(rejected))
+            packed_of[entry] = inet_pton(AF_INET, entry)
+        except (TypeError, ValueError, OSError):
+            try:
+                others.setdefault(canonical_address(entry), entry)
+            except (TypeError, ValueError):
+                rejected.append(_quoted(entry))
+    ipv4 = sorted(packed_of, key=packed_of.__getitem__)
+    spelling_of = dict(zip(ipv4, ipv4, strict=True))
+    for ip in sorted(others, key=address_order):
+        spelling_of[ip] = others[ip]
+    return Listing(spelling_of, tuple(rejected))
 
 
 def parse_instance(ip: str, body: bytes) -> Observation:

@@ -12,22 +12,18 @@ import gevent
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.http_connection import (
-    NOT_YET_WITHOUT_TLS,
     READABLE,
     WRITABLE,
-    Connection,
-    Sweep,
+    DirectConnection,
+    PlainHeads,
     left_s,
     wait_until,
 )
+from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
     Access,
-    BrokenOff,
     Exhausted,
-    Keeping,
-    Response,
     TimedOut,
-    TransportError,
     authorization,
     explained,
 )
@@ -36,6 +32,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext, SSLSocket
 
 _LOOK_UP_AGAIN_AFTER_S = 60.0
+_SWEEP_S = 0.05
 _ANYBODY = Access()
 
 _Address = tuple[int, Any]
@@ -46,69 +43,43 @@ class DirectTransport:
 
     def __init__(self, address: str, access: Access = _ANYBODY) -> None:
         parts = urlsplit(address)
-        is_tls = parts.scheme == "https"
-        self._tls = tls_context(access) if is_tls else None
-        self._not_yet = _not_yet_over_tls() if is_tls else NOT_YET_WITHOUT_TLS
+        self.is_tls = parts.scheme == "https"
+        self.not_yet = _not_yet_over_tls() if self.is_tls else (BlockingIOError,)
+        self.kept: KeptConnections[DirectConnection] = KeptConnections()
+        self.plain_heads = PlainHeads()
+        self._tls = tls_context(access) if self.is_tls else None
         self._host = parts.hostname or ""
-        self._port = parts.port or (443 if is_tls else 80)
-        self._before_path = f"GET {parts.path}".encode("ascii")
+        self._port = parts.port or (443 if self.is_tls else 80)
+        self._before_path = f"GET {parts.path}/".encode("ascii")
         self._after_path = _request_head(
             parts.netloc.rpartition("@")[2], authorization(access, parts.username, parts.password)
         )
-        self._keeping = Keeping()
-        self._sweep = Sweep()
-        self._idle: list[Connection] = []
+        self._in_use: set[DirectConnection] = set()
+        self._sweep = gevent.get_hub().loop.timer(_SWEEP_S, _SWEEP_S)
         self._addresses: list[_Address] = []
         self._looked_up_s = 0.0
 
-    def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
-        request = self._before_path + path.encode("ascii") + self._after_path
-        ends_at_s = monotonic() + timeout_s
-        kept = self._kept()
-        try:
-            connection = kept or self._connect(ends_at_s)
-            response = connection.exchange(request, ends_at_s, most_bytes)
-        except OSError as error:
-            failure = explained(error)
-            if isinstance(failure, Exhausted):
-                self.close_idle()
-            raise self._noted(failure, kept) from None
-        except BrokenOff as failure:
-            raise self._noted(failure, kept) from None
-        self._keeping.answered += 1
-        if response.keeps:
-            if self._keeping.can_be_relied_on:
-                self._keep(connection)
-            else:
-                connection.close()
-        return response
+    def connection(self) -> DirectConnection:
+        connection = self.kept.take() or DirectConnection(self, self._before_path, self._after_path)
+        if not self._in_use:
+            self._sweep.start(self._time_out_those_due)
+        self._in_use.add(connection)
+        return connection
 
-    def _keep(self, connection: Connection) -> None:
-        # The one that has been idle for longest is the first that the server closes.
-        if self._idle and not self._idle[0].is_open:
-            self._idle = [each for each in self._idle if each.is_open]
-        self._idle.append(connection)
+    def take_back(self, connection: DirectConnection) -> None:
+        """It is released."""
+        self._in_use.discard(connection)
+        if not self._in_use:
+            self._sweep.stop()
+        self.kept.put(connection)
 
-    def _kept(self) -> Connection | None:
-        """A connection from before that is still open, as far as anybody knows."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.is_open:
-                return connection
-        return None
-
-    def _noted(self, failure: TransportError, kept: Connection | None) -> TransportError:
-        if kept is not None and not kept.has_answered and isinstance(failure, BrokenOff):
-            self._keeping.broken += 1
-            if not self._keeping.can_be_relied_on:
-                self.close_idle()
-        return failure
+    def doubtful(self) -> list[str]:
+        return self.kept.doubtful()
 
     def close_idle(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        self.kept.close_idle()
 
-    def _connect(self, ends_at_s: float) -> Connection:
+    def connect(self, ends_at_s: float) -> socket.socket:
         """A connection to the first of the host's addresses that takes one.
 
         Each gets its share of the time that is left, so that one that swallows packets does not
@@ -132,8 +103,14 @@ class DirectTransport:
             else:
                 if position:
                     self._addresses = [address, *(each for each in addresses if each != address)]
-                return Connection(sock, self._sweep, self._not_yet)
+                return sock
         raise AssertionError("a look-up gave nothing")
+
+    def _time_out_those_due(self) -> None:
+        now_s = monotonic()
+        due = [each for each in self._in_use if now_s >= each.ends_at_s]
+        for connection in sorted(due, key=lambda each: each.ends_at_s):
+            connection.time_out()
 
     def _look_up(self, ends_at_s: float) -> list[_Address]:
         now_s = monotonic()

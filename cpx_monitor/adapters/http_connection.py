@@ -1,278 +1,267 @@
-"""One connection: a request out, and the answer in, as fast as Python can.
+"""A connection of the direct transport: a request out and its answer in, as fast as Python can.
 
-A connection has one standing read watcher, started once and not for each read; one timer looks
-after everybody's time-out; llhttp, in C, reads the answers as they come; and the greenlet that
-waits is switched to once, when its answer is whole.
+A connection has one standing read watcher, started when it is opened and not for each read. One
+timer, twenty times a second, looks after the time-outs of all connections. The greenlet that asks
+waits in one switch to the loop, and is switched back to with the answer or with what went wrong.
+
+Most answers of a server have the same header lines to the byte, but for a date that changes once a
+second. Header lines that came before need not be taken apart again, so such an answer is known
+whole by its length.
 """
 
-import re
+import contextlib
+import math
 import socket
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
-import httptools
 
+from cpx_monitor.adapters.answer import Answer
 from cpx_monitor.adapters.transport import (
     BrokenOff,
-    NotUsable,
-    Response,
+    Doubtful,
+    OtherStatus,
     TimedOut,
     closed_unanswered,
-    find_header,
-    too_large,
+    explained,
 )
 
-MOST_HEADERS = 100
-MOST_HEAD_BYTES = 65_536
+if TYPE_CHECKING:
+    from cpx_monitor.adapters.direct import DirectTransport
+
 READABLE, WRITABLE = 1, 2
-NOT_YET_WITHOUT_TLS: tuple[type[OSError], ...] = (BlockingIOError,)
 
 _CHUNK_BYTES = 65_536
-_SWEEP_S = 0.05
-_HAS_LENGTH = re.compile(rb"(?im)^(?:content-length|transfer-encoding):")
+_MAX_HEADS = 64
 
 
-class Connection:
-    """A connection and the answer that is being read from it.
+class PlainHeads(dict[bytes, int]):
+    """Header lines that came before, and the length of the body that follows them.
 
-    The loop calls ``_on_readable``, and httptools the other ``on_…`` methods, outside the greenlet
-    that waits; what goes wrong there is kept in ``_error`` for it.
+    All are of answers with status 200, neither encoded nor chunked, that leave the connection open.
+    """
+
+    def learn(self, answer: Answer) -> None:
+        length = answer.plain_length()
+        if length is not None:
+            if len(self) >= _MAX_HEADS:
+                self.clear()
+            self[answer.head] = length
+
+
+class DirectConnection:
+    """See ``transport.Connection``. The loop calls ``_on_readable`` outside the greenlet that
+    waits.
     """
 
     __slots__ = (
-        "_body",
-        "_came",
-        "_error",
-        "_head",
+        "_after_path",
+        "_answer",
+        "_before_path",
         "_hub",
-        "_is_asked",
-        "_is_in_body",
-        "_is_whole",
-        "_keeps",
-        "_most_bytes",
-        "_most_raw_bytes",
-        "_not_yet",
-        "_parser",
-        "_received",
+        "_is_used",
+        "_kept",
+        "_max_bytes",
+        "_plain_heads",
+        "_recv",
+        "_send",
+        "_server",
         "_socket",
-        "_status",
-        "_sweep",
         "_waiter",
         "_watcher",
-        "has_answered",
-        "is_open",
+        "connect_s",
+        "ends_at_s",
+        "is_connecting",
+        "keeps",
+        "taken",
     )
 
-    def __init__(
-        self, sock: socket.socket, sweep: "Sweep", not_yet: tuple[type[OSError], ...]
-    ) -> None:
-        """``not_yet`` are the errors with which the socket says that there is nothing to read."""
+    def __init__(self, server: "DirectTransport", before_path: bytes, after_path: bytes) -> None:
         self._hub = gevent.get_hub()
-        self._socket = sock
-        self._sweep = sweep
-        self._parser = httptools.HttpResponseParser(self)
-        self._not_yet = not_yet
+        self._server = server
+        self._before_path, self._after_path = before_path, after_path
+        self._plain_heads = server.plain_heads
+        self._kept = server.kept
+        self._socket: socket.socket | None = None
         self._waiter: Any = None
-        self._error: Exception | None = None
-        self._body: bytes | bytearray = b""
-        self._is_asked = self._is_in_body = self._is_whole = self.has_answered = False
-        self.is_open = True
-        self._watcher = self._hub.loop.io(sock.fileno(), READABLE)
-        self._watcher.start(self._on_readable)
+        self._answer: Answer | None = None
+        self.taken: list[str] = []
+        self._is_used = False
+        self.ends_at_s = math.inf
+        self.keeps = self.is_connecting = False
+        self.connect_s = 0.0
 
-    def exchange(self, request: bytes, ends_at_s: float, most_bytes: int) -> Response:
-        """Ask, and wait for the whole answer.
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
 
-        Raises:
-            OSError, TransportError: it did not come; the connection is closed.
-        """
-        self._most_bytes = most_bytes
-        self._most_raw_bytes = MOST_HEAD_BYTES + 2 * most_bytes
-        self._start_answer()
+    def get(self, path: str, ends_at_s: float, max_bytes: int) -> bytes:
+        was_open = self._socket is not None
+        self._max_bytes = max_bytes
         try:
-            if not self.is_open:
-                raise closed_unanswered()
-            self._send(request, ends_at_s)
+            if was_open:
+                self.connect_s = 0.0
+            else:
+                self._open(ends_at_s)
+            self.ends_at_s = ends_at_s
+            request = self._before_path + path.encode("ascii") + self._after_path
+            try:
+                sent = self._send(request)
+            except self._server.not_yet:
+                sent = 0
+            if sent != len(request):
+                self._send_rest(request[sent:], ends_at_s)
             self._waiter = gevent.getcurrent()
-            self._sweep.add(self, ends_at_s)
-            while not self._is_whole and self._error is None:
-                self._hub.switch()
-            if self._error is not None:
-                raise self._error
-            response = self._response()
-        except BaseException:
+            answer: bytes | Answer = self._hub.switch()
+        except BaseException as error:
+            failure = explained(error) if isinstance(error, OSError) else error
+            if was_open and self._answer is None and isinstance(failure, BrokenOff):
+                self._kept.on_broken()
             self.close()
-            raise
+            raise failure from None
         finally:
-            self._sweep.remove(self)
             self._waiter = None
-        self._is_asked = False
-        if not response.keeps:
+            self.ends_at_s = math.inf
+        kept = self._kept
+        kept.answered += 1
+        if isinstance(answer, Answer):
+            return self._judged(answer, path)
+        # A plain one, as nearly all are.
+        if self._is_used:
+            self.taken.append(path)
+        else:
+            self._is_used = True
+        if not kept.is_reliable:
             self.close()
-        return response
+        return answer
 
-    def fail(self, error: Exception) -> None:
-        """Whoever waits for the answer gets this instead."""
-        self._error = error
-        if self._waiter is not None:
-            self._waiter.switch()
+    def release(self) -> None:
+        self._server.take_back(self)
+
+    def look_once_more(self) -> None:
+        """Read what came unasked, if anything did: then it is closed, and its answers in doubt."""
+        if self._socket is not None:
+            self._on_readable()
 
     def close(self) -> None:
-        if self.is_open:
-            self.is_open = False
+        if self._socket is not None:
+            self._kept.unverified += self.taken
             self._watcher.stop()
             self._watcher.close()
             self._socket.close()
+            self._socket = self._answer = None
+        self.keeps = False
 
-    def _send(self, request: bytes, ends_at_s: float) -> None:
-        while True:
-            try:
-                sent = self._socket.send(request)
-                if sent == len(request):
-                    return
-                request = request[sent:]
-            except self._not_yet:
-                with gevent.Timeout(left_s(ends_at_s), TimedOut):
-                    wait_until(self._socket, WRITABLE)
+    def time_out(self) -> None:
+        """From the loop: the time for this request is up."""
+        if self._waiter is not None:
+            self._waiter.throw(TimedOut())
+
+    def _open(self, ends_at_s: float) -> None:
+        began_s = monotonic()
+        self.is_connecting = True
+        try:
+            self._socket = sock = self._server.connect(ends_at_s)
+        finally:
+            self.is_connecting = False
+            self.connect_s = monotonic() - began_s
+        self._recv, self._send = sock.recv, sock.send
+        self.taken, self._is_used = [], False
+        self._watcher = self._hub.loop.io(sock.fileno(), READABLE)
+        self._watcher.start(self._on_readable)
+
+    def _send_rest(self, request: bytes, ends_at_s: float) -> None:
+        assert self._socket is not None
+        while request:
+            with gevent.Timeout(left_s(ends_at_s), TimedOut):
+                wait_until(self._socket, WRITABLE)
+            with contextlib.suppress(*self._server.not_yet):
+                request = request[self._send(request) :]
+
+    def _judged(self, answer: Answer, path: str) -> bytes:
+        """The body of an answer that is not known by its head.
+
+        Cases: more came than was requested; another status; a body that cannot be used; all well.
+        """
+        self.keeps = answer.keeps and not answer.has_more and self._kept.is_reliable
+        was_used, self._is_used = self._is_used, True
+        if was_used:
+            self.taken.append(path)
+        if answer.has_more:
+            self._kept.on_too_much()
+        keeps = self.keeps
+        if not keeps:
+            self.close()
+        if answer.has_more and was_used:
+            raise Doubtful
+        if answer.status != 200:
+            raise OtherStatus(answer.status, answer.head)
+        body = answer.body()
+        if keeps:
+            self._plain_heads.learn(answer)
+        return body
 
     def _on_readable(self) -> None:
+        """Take in what has come.
+
+        Cases: nothing yet; nobody waits for it; a plain answer; a part of another, or its end.
+        """
         try:
-            # TLS may hold more than one read gives, and the watcher knows nothing of that.
-            while self._read() and self._not_yet is not NOT_YET_WITHOUT_TLS:
-                pass
-        except self._not_yet:
-            pass
+            data = self._recv(_CHUNK_BYTES)
+        except self._server.not_yet:
+            return
         except Exception as error:
-            self._error = error
-        if not self._is_asked:
-            self.close()  # by the server, or it says what nobody has asked for
-        elif self._waiter is not None and (self._is_whole or self._error is not None):
-            self._waiter.switch()
-
-    def _read(self) -> bool:
-        """Take in what has come; whether more of the answer is to come."""
-        data = self._socket.recv(_CHUNK_BYTES)
-        if not data:
-            self._end()
-            return False
-        self.has_answered = True
-        self._came += len(data)
-        if not self._is_in_body:
-            self._head += data
-        elif self._came > self._most_raw_bytes:  # by what is around the body: chunks, trailers
-            raise too_large(self._most_bytes)
+            self._settle(error)
+            return
+        waiter = self._waiter
+        if waiter is None:
+            if data:
+                self._kept.on_too_much()
+            self.close()
+            return
+        if self._answer is None:
+            head, end, body = data.partition(b"\r\n\r\n")
+            if end and self._plain_heads.get(head) == len(body) and not self._has_pending():
+                self.keeps = True
+                waiter.switch(body)
+                return
+            if not data:
+                waiter.throw(closed_unanswered())
+                return
+            self._answer = Answer(self._max_bytes)
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._keeps = False
-            if not self._is_whole:
-                raise NotUsable("the answer is not HTTP") from None
-        if len(self._head) > MOST_HEAD_BYTES and (
-            not self._is_in_body or len(self._headers()) > MOST_HEAD_BYTES
-        ):
-            raise NotUsable(f"more than {MOST_HEAD_BYTES // 1024} KiB of headers")
-        return not self._is_whole
+            self._feed(self._answer, data)
+        except Exception as error:
+            self._settle(error)
 
-    def _end(self) -> None:
-        """The server has closed the connection, which ends an answer that has no length."""
-        self._keeps = False
-        if self._is_in_body and not _HAS_LENGTH.search(self._headers()):
-            self._status = self._parser.get_status_code()
-            self._is_whole = True
-        elif self.has_answered:
-            raise BrokenOff("the answer was cut off")
-        else:
-            raise closed_unanswered()
-
-    def _start_answer(self) -> None:
-        self._head = b""
-        self._body = b""
-        self._came = self._received = 0
-        self._status = 0
-        self._is_in_body = self._is_whole = self.has_answered = False
-        self._error = None
-        self._is_asked = True
-
-    def _headers(self) -> bytes:
-        """The header lines; ``_head`` may hold the beginning of the body as well."""
-        head = self._head
+    def _feed(self, answer: Answer, data: bytes) -> None:
+        """TLS may hold more than one read gives, and the watcher knows nothing of that."""
         while True:
-            lines, _, rest = head.partition(b"\r\n\r\n")
-            if not lines.startswith(b"HTTP/1.1 1"):  # interim answers come before it
-                return lines
-            head = rest
+            if data:
+                answer.feed(data)
+            else:
+                answer.end()
+            if not self._has_pending():
+                break
+            try:
+                data = self._recv(_CHUNK_BYTES)
+            except self._server.not_yet:
+                break
+            if not data and answer.is_whole:
+                break
+        if answer.is_whole:
+            self._answer = None
+            self._waiter.switch(answer)
 
-    def _response(self) -> Response:
-        body = bytes(self._body)
-        headers = self._headers()
-        if headers.count(b"\n") > MOST_HEADERS:
-            raise NotUsable(f"more than {MOST_HEADERS} headers")
-        if b"content-encoding" in headers.lower():
-            encoding = find_header(headers, "content-encoding") or "identity"
-            body = _decoded(body, encoding.lower(), self._most_bytes)
-        return Response(self._status, headers, body, self._keeps)
+    def _has_pending(self) -> bool:
+        return self._server.is_tls and self._socket.pending() > 0  # type: ignore[union-attr]
 
-    # What httptools calls, for each part of an answer.
-
-    def on_message_begin(self) -> None:
-        if self._is_whole:
-            self._keeps = False  # one more answer than questions
-
-    def on_headers_complete(self) -> None:
-        self._is_in_body = True
-
-    def on_body(self, body: bytes) -> None:
-        if self._is_whole:
-            return
-        self._received += len(body)
-        if self._received > self._most_bytes:
-            self._error = too_large(self._most_bytes)
-        elif not self._body:
-            self._body = body
+    def _settle(self, error: Exception) -> None:
+        if self._waiter is None:
+            self.close()
         else:
-            # Not a list of pieces: a hostile server makes them as small as it likes.
-            if isinstance(self._body, bytes):
-                self._body = bytearray(self._body)
-            self._body += body
-
-    def on_message_complete(self) -> None:
-        if self._is_whole:
-            return
-        status = self._parser.get_status_code()
-        if status < 200:  # interim: the answer proper follows
-            self._is_in_body = False
-            return
-        self._status = status
-        self._keeps = self._parser.should_keep_alive()
-        self._is_whole = True
-
-
-class Sweep:
-    """One timer for the time-outs of all: exact to a twentieth of a second, and free for each."""
-
-    def __init__(self) -> None:
-        self._ends_at_s: dict[Connection, float] = {}
-        self._timer = gevent.get_hub().loop.timer(_SWEEP_S, _SWEEP_S)
-        self._is_running = False
-
-    def add(self, connection: Connection, ends_at_s: float) -> None:
-        if not self._is_running:
-            self._is_running = True
-            self._timer.start(self._look)
-        self._ends_at_s[connection] = ends_at_s
-
-    def remove(self, connection: Connection) -> None:
-        self._ends_at_s.pop(connection, None)
-
-    def _look(self) -> None:
-        now_s = monotonic()
-        for connection, ends_at_s in list(self._ends_at_s.items()):
-            if now_s >= ends_at_s:
-                connection.fail(TimedOut())
-        if not self._ends_at_s:
-            self._is_running = False
-            self._timer.stop()
+            self._waiter.throw(error)
 
 
 def wait_until(sock: socket.socket, event: int) -> None:
@@ -286,21 +275,3 @@ def wait_until(sock: socket.socket, event: int) -> None:
 
 def left_s(ends_at_s: float) -> float:
     return max(0.001, ends_at_s - monotonic())
-
-
-def _decoded(body: bytes, encoding: str, most_bytes: int) -> bytes:
-    """The body of a server that compresses unasked, but no more of it than is allowed."""
-    import zlib
-
-    if encoding == "identity":
-        return body
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise NotUsable(f"the answer is encoded as {encoding[:40]!r}")
-    try:
-        decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-        content = decompressor.decompress(body, most_bytes + 1)
-    except zlib.error:
-        raise NotUsable("the answer cannot be decompressed") from None
-    if len(content) > most_bytes:
-        raise too_large(most_bytes)
-    return content

@@ -6,6 +6,7 @@ which it named a time to come again, and a fleet that fails as a whole is given 
 all are bounded by its size.
 """
 
+import os
 from collections import Counter
 
 MOST_LIST_ATTEMPTS = 3
@@ -41,6 +42,15 @@ class RetryBudget:
         self.left -= 1
         return True
 
+    def after_doubt(self, ip: str) -> bool:
+        """Its answer may be another's, which is no failure of the fleet: only attempts count."""
+        self._failures[ip] += 1
+        return self._failures[ip] < MOST_ATTEMPTS
+
+    def attempted(self, ip: str) -> None:
+        """The instance was polled, will be again, and that is its last attempt."""
+        self._failures[ip] += 1
+
     def after_named_wait(self, ip: str) -> bool:
         """It refused and named a time to come again, which is no attempt, within reason."""
         self._refusals[ip] += 1
@@ -62,3 +72,8 @@ def backoff_s(failures: int, chance: float) -> float:
         chance: from 0 to 1, by which those that failed together come back one by one.
     """
     return FIRST_BACKOFF_S * (1 << failures - 1) * (0.5 + chance)
+
+
+def chance() -> float:
+    """From 0 to 1; not by the random module, which can't be imported without a descriptor."""
+    return os.urandom(1)[0] / 255

@@ -1,7 +1,9 @@
 """When the next request may go to a server that limits the rate; no clock and no gevent here.
 
-A refusal that names its wait (429 or 503 with Retry-After) shuts one gate for everybody until the
-wait is over: nothing is sent meanwhile. To meet few refusals, requests are paced after the first.
+A refusal that names its wait (429 or 503 with Retry-After) is one instance's own trouble while
+others are let in: only that instance waits. Where several are refused and hardly any is let in
+between, it shuts one gate for all until the wait is over: nothing is sent meanwhile. To meet few
+refusals, requests are paced afterwards.
 
 What rate the server allows is not told, but it is bounded. Had we gone on like this, waits
 included, the server would have let us through at ``accepted / (time sending + wait)``; and it has
@@ -12,6 +14,8 @@ grows slowly from there until the next refusal. A bucket of tokens fills up duri
 import math
 
 BARREN_OPENINGS = 3
+LET_IN_BETWEEN = 10
+MANY_IN_A_ROW = 3
 GROWTH_A_SECOND = 1.1
 SLOWEST_PACE = 1.0
 LARGEST_BURST_S = 0.005
@@ -23,8 +27,13 @@ class Throttle:
     def __init__(self, now_s: float) -> None:
         self.is_active = False
         """Whether anything has been refused yet; as long as not, there is no need to ask."""
+        self.let_in = 0
+        """How many requests were answered, and not refused; workers count them here."""
         self._opens_at_s = now_s
-        self.accepted_since_open = 0
+        self._let_in_at_opening = 0
+        self._let_in_at_refusal = 0
+        self._refused_last: object = None
+        self._in_a_row = 0
         self._barren_openings = 0
         self._pace: float | None = None
         self._paced_at_s = 0.0
@@ -49,9 +58,26 @@ class Throttle:
         self._next_at_s += 1 / self._pace
         return 0.0
 
-    def accepted(self) -> None:
-        """A request was answered, and not refused."""
-        self.accepted_since_open += 1
+    @property
+    def accepted_since_open(self) -> int:
+        return self.let_in - self._let_in_at_opening
+
+    def is_its_own_trouble(self, who: object, names_its_wait: bool) -> bool:
+        """Whether a refusal says something of ``who`` alone; it counts as the latest refusal.
+
+        Cases: no time is named, and three in a row are too many; the gate was shut before; the
+        first one, or the same one again, while others are let in; another, with many let in
+        between.
+        """
+        let_in = self.let_in - self._let_in_at_refusal
+        is_first_or_same = self._refused_last is None or self._refused_last == who
+        self._let_in_at_refusal, self._refused_last = self.let_in, who
+        self._in_a_row = 1 if let_in else self._in_a_row + 1
+        if not names_its_wait:
+            return self._in_a_row < MANY_IN_A_ROW and self.let_in > 0
+        if self.is_active:
+            return False
+        return let_in >= (1 if is_first_or_same else LET_IN_BETWEEN)
 
     def refused(self, now_s: float, wait_s: float) -> None:
         """A request was refused, and none is welcome for that long."""
@@ -60,7 +86,7 @@ class Throttle:
             # The first since the gate was opened; those that follow it tell nothing new.
             self._set_pace(now_s, max(wait_s, LARGEST_BURST_S))
             self._barren_openings = 0 if self.accepted_since_open else self._barren_openings + 1
-            self.accepted_since_open = 0
+            self._let_in_at_opening = self.let_in
         self._opens_at_s = max(self._opens_at_s, now_s + wait_s)
 
     def _set_pace(self, now_s: float, wait_s: float) -> None:

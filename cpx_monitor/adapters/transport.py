@@ -30,24 +30,6 @@ class Access(NamedTuple):
         return f"Access(token={'set' if self.token else None}, ca_file={self.ca_file!r})"
 
 
-class Response(NamedTuple):
-    """A whole answer.
-
-    ``head`` holds its header lines as they came: hardly anybody reads one, and taking them apart
-    would cost as much as all the rest. ``keeps`` says that the server keeps the connection for
-    further requests.
-    """
-
-    status: int
-    head: bytes
-    body: bytes
-    keeps: bool
-
-    def header(self, name: str) -> str | None:
-        """The first header of that name, in any case; None where there is none."""
-        return find_header(self.head, name)
-
-
 def find_header(head: bytes, name: str) -> str | None:
     # No white space in the pattern: it would be tried again from every place within.
     line = re.search(rb"(?im)^" + re.escape(name.encode("ascii")) + rb":([^\r\n]*)", head)
@@ -92,40 +74,79 @@ class TlsFailed(TransportError):
     """There is no safe connection to this server."""
 
 
-class Keeping:
-    """Whether connections that a server says it keeps can be used again.
+class OtherStatus(TransportError):
+    """A whole answer came, but with another status than 200; ``head`` holds its header lines."""
 
-    It may close one just as it is used, and then that request is lost. While that happens to more
-    than every tenth request, ``answered`` or ``broken``, none is kept.
+    def __init__(self, status: int, head: bytes) -> None:
+        super().__init__(f"answered {status}")
+        self.status = status
+        self._head = head
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case; None where there is none."""
+        return find_header(self._head, name)
+
+
+class Doubtful(TransportError):
+    """More came over a kept connection than was requested, so an earlier answer may have been taken
+    for this one. ``Transport.doubtful`` names all that are in doubt.
     """
 
     def __init__(self) -> None:
-        self.answered = 0
-        self.broken = 0
+        super().__init__("its answer cannot be told from another's")
+
+
+class Connection(Protocol):
+    """One request after another; it is opened by the first, and anew where it was closed.
+
+    ``keeps`` says whether the latest answer left it open, ``is_connecting`` whether it is being
+    opened, and ``connect_s`` how long that took for the latest request, 0 for one on a connection
+    that was open.
+    """
+
+    keeps: bool
+    connect_s: float
 
     @property
-    def can_be_relied_on(self) -> bool:
-        return 10 * self.broken <= self.answered
+    def is_connecting(self) -> bool: ...
+
+    def get(self, path: str, ends_at_s: float, max_bytes: int) -> bytes:
+        """The body of the answer to GET for a path below the API's URL.
+
+        ``ends_at_s``, of the monotonic clock, is for all of it, from connecting to the last byte.
+        Redirects are answers like any other. Whatever is thrown into the greenlet that waits here
+        closes the connection.
+
+        Raises:
+            OtherStatus: the answer's status is not 200.
+            Doubtful: this answer may be that to an earlier request.
+            TransportError: no answer, not a whole one in time, or one of more than ``max_bytes``;
+                its class says what that means for another attempt.
+        """
+
+    def release(self) -> None:
+        """No more requests from here; the transport may use it again in the next collection."""
 
 
 class Transport(Protocol):
-    def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
-        """Ask for a path below the API's URL.
+    def connection(self) -> Connection:
+        """One that was released and is still open, or one that is yet to be opened."""
 
-        ``timeout_s`` is for all of it, from connecting to the last byte. Redirects are answers
-        like any other. Several greenlets may call at once.
+    def doubtful(self) -> list[str]:
+        """The end of a collection: look once more at the released connections for bytes that came
+        late. Returns the paths of this collection whose answers are in doubt.
 
-        Raises:
-            TransportError: no answer, not a whole one in time, or one of more than ``most_bytes``;
-                its class says what that means for another try.
+        Once a server has sent more than was requested, these are all that were answered over a
+        connection that was closed since, but for the first request that a connection ever carried,
+        whose answer can be no other's.
         """
 
     def close_idle(self) -> None:
-        """Let go of the connections that nobody is using."""
+        """Close the connections that are released."""
 
 
-def too_large(most_bytes: int) -> NotUsable:
-    return NotUsable(f"an answer of more than {most_bytes // 1024} KiB")
+def too_large(max_bytes: int) -> NotUsable:
+    return NotUsable(f"an answer of more than {max_bytes // 1024} KiB")
 
 
 def closed_unanswered() -> BrokenOff:

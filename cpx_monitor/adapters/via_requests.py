@@ -14,8 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import gevent
@@ -28,12 +27,13 @@ from requests.auth import AuthBase
 from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
+from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
     Access,
     BrokenOff,
-    Keeping,
+    Doubtful,
     NotUsable,
-    Response,
+    OtherStatus,
     TimedOut,
     TransportError,
     authorization,
@@ -48,23 +48,29 @@ _CHUNK_BYTES = 65_536
 _ANYBODY = Access()
 
 
-@dataclass(slots=True)
 class _Exchange:
     """One request under way on a thread.
 
-    ``sock`` is the socket it is on as soon as it has one, ``is_kept`` whether that was kept from a
-    request before, ``is_over`` whether nobody waits for it any more.
+    ``sock`` is the socket it is on as soon as it has one, ``was_open`` whether that had carried a
+    request before, ``is_reading`` whether its answer is being read, ``has_more`` whether more came
+    than that, and ``is_over`` whether the greenlet waits for it no more.
     """
 
-    sock: socket.socket | None = None
-    is_kept: bool = False
-    is_over: bool = False
+    def __init__(self) -> None:
+        self.sock: socket.socket | None = None
+        self.was_open = self.is_reading = self.has_more = self.is_over = False
+        self.began_s = time.monotonic()
+        self.connect_s = 0.0
+
+    def connected(self, sock: socket.socket | None) -> None:
+        self.connect_s = time.monotonic() - self.began_s
+        self.take(sock)
 
     def take(self, sock: socket.socket | None) -> None:
         """It is on this socket now.
 
         Raises:
-            TimeoutError: nobody waits for it any more, so nothing may be sent.
+            TimeoutError: the greenlet waits no more, so nothing may be sent.
         """
         self.sock = sock
         if self.is_over:
@@ -102,6 +108,23 @@ _BAD_PROXY = (
 _this_thread = _ThreadState()
 
 
+class _Response(http.client.HTTPResponse):
+    """Skips every interim answer, not only 100, and notices what comes after the answer."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status < 100 or status >= 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+    def _close_conn(self) -> None:
+        exchange = _this_thread.exchange
+        if exchange.is_reading and exchange.sock is not None and not self.will_close:
+            exchange.has_more |= _has_more(self.fp, exchange.sock)
+        super()._close_conn()  # type: ignore[misc]
+
+
 class _Watched:
     """A connection that tells the exchange it serves which socket it is on."""
 
@@ -109,21 +132,21 @@ class _Watched:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
-        _this_thread.exchange.take(self.sock)
+        _this_thread.exchange.connected(self.sock)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         exchange = _this_thread.exchange
-        exchange.is_kept = self.sock is not None and self.sock is not exchange.sock
+        exchange.was_open = self.sock is not None and self.sock is not exchange.sock
         exchange.take(self.sock)
         super().putrequest(*args, **kwargs)  # type: ignore[misc]
 
 
 class _HttpConnection(_Watched, urllib3.connection.HTTPConnection):
-    pass
+    response_class = _Response
 
 
 class _HttpsConnection(_Watched, urllib3.connection.HTTPSConnection):
-    pass
+    response_class = _Response
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):
@@ -166,8 +189,8 @@ class RequestsTransport:
 
     def __init__(self, address: str, concurrency: int, access: Access = _ANYBODY) -> None:
         self._address = address
-        self._threads = ThreadPool(concurrency)
-        self._adapter = _Adapter(pool_maxsize=concurrency)
+        self.threads = ThreadPool(concurrency)
+        self.kept: KeptConnections[RequestsConnection] = KeptConnections()
         session = requests.Session()
         parts = urlsplit(address)
         credentials = authorization(access, parts.username, parts.password)
@@ -181,92 +204,200 @@ class RequestsTransport:
             )
         )
         verify = access.checks_certificate and (access.ca_file or True)
-        self._surroundings: dict[str, Any] = dict(
+        self.surroundings: dict[str, Any] = dict(
             session.merge_environment_settings(f"{address}/", {}, True, verify, None)
         )
-        if self._surroundings["verify"] is True:
+        if self.surroundings["verify"] is True:
             # The system's authorities, like the other transport, rather than those of requests.
             system = ssl.get_default_verify_paths()
-            self._surroundings["verify"] = system.cafile or system.capath or True
+            self.surroundings["verify"] = system.cafile or system.capath or True
         if not access.checks_certificate:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # it was asked for
-        self._keeping = Keeping()
 
-    def get(self, path: str, timeout_s: float, most_bytes: int) -> Response:
-        exchange = _Exchange()
-        ends_at_s = time.monotonic() + timeout_s
-        try:
-            with gevent.Timeout(timeout_s, TimedOut):
-                outcome: Response | Exception = self._threads.apply(
-                    self._on_thread, (exchange, path, ends_at_s, most_bytes)
-                )
-        finally:
-            exchange.abort()
-        if isinstance(outcome, Exception):
-            failure = outcome
-            if isinstance(outcome, _BAD_PROXY):
-                failure = TransportError("the proxy's address cannot be used")
-            elif isinstance(outcome, _FAILURES):
-                failure = _explained(outcome)
-            if exchange.is_kept and isinstance(failure, BrokenOff):
-                self._on_kept_one_broken()
-            raise failure from None
-        self._keeping.answered += 1
-        return outcome
+    def connection(self) -> "RequestsConnection":
+        return self.kept.take() or RequestsConnection(self)
+
+    def doubtful(self) -> list[str]:
+        return self.kept.doubtful()
 
     def close_idle(self) -> None:
+        self.kept.close_idle()
+
+    def request(self, path: str) -> requests.PreparedRequest:
+        request = self._template.copy()
+        request.url = f"{self._address}/{path}"
+        if not self.kept.is_reliable:
+            request.headers["Connection"] = "close"
+        return request
+
+
+class RequestsConnection:
+    """See ``transport.Connection``. The adapter is its own, so that it knows which connection of
+    urllib3 carries its requests.
+    """
+
+    def __init__(self, transport: RequestsTransport) -> None:
+        self._transport = transport
+        self._kept = transport.kept
+        self._adapter = _Adapter(pool_connections=1, pool_maxsize=1)
+        self._exchange = _Exchange()
+        self._is_in_flight = False
+        self._sock: socket.socket | None = None
+        self.taken: list[str] = []
+        self.keeps = False
+        self.connect_s = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._sock is not None
+
+    @property
+    def is_connecting(self) -> bool:
+        return self._is_in_flight and self._exchange.sock is None
+
+    def get(self, path: str, ends_at_s: float, max_bytes: int) -> bytes:
+        self.look_once_more()
+        self._exchange = exchange = _Exchange()
+        self._is_in_flight = True
+        left_s = max(0.001, ends_at_s - time.monotonic())
+        try:
+            with gevent.Timeout(left_s, TimedOut):
+                outcome: _Whole | Exception = self._transport.threads.apply(
+                    self._on_thread, (exchange, path, ends_at_s, max_bytes)
+                )
+        except BaseException:
+            exchange.abort()
+            self.close()
+            raise
+        finally:
+            self._is_in_flight = False
+            self.connect_s = exchange.connect_s
+        if isinstance(outcome, Exception):
+            raise self._failure(outcome, exchange)
+        return self._judged(outcome, exchange, path)
+
+    def release(self) -> None:
+        self._kept.put(self)
+
+    def look_once_more(self) -> None:
+        came = None if self._sock is None else _what_came(self._sock)
+        if came:
+            self._kept.on_too_much()
+        if came is not None:
+            self.close()
+
+    def close(self) -> None:
+        self._kept.unverified += self.taken
+        self.taken = []
+        self._sock = None
+        self.keeps = False
         # The adapter's own close forgets its pools, and leaves their connections to the collector.
         for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118, it is no dict
                 manager.pools[key].close()
         self._adapter.close()
 
-    def _on_kept_one_broken(self) -> None:
-        self._keeping.broken += 1
-        if not self._keeping.can_be_relied_on:
-            # Without the connections that this one has kept; requests under way still have it.
-            self._adapter = _Adapter(pool_maxsize=self._threads.maxsize)
+    def _failure(self, error: Exception, exchange: _Exchange) -> Exception:
+        self.close()
+        failure = error
+        if isinstance(error, _BAD_PROXY):
+            failure = TransportError("the proxy's address cannot be used")
+        elif isinstance(error, _FAILURES):
+            failure = _explained(error)
+        if exchange.was_open and isinstance(failure, BrokenOff):
+            self._kept.on_broken()
+        return failure
+
+    def _judged(self, whole: "_Whole", exchange: _Exchange, path: str) -> bytes:
+        """Cases: more came than was requested; another status; all well."""
+        self._kept.answered += 1
+        if exchange.was_open:
+            self.taken.append(path)
+        if exchange.has_more:
+            self._kept.on_too_much()
+        keeps = whole.keeps and not exchange.has_more and self._kept.is_reliable
+        self._sock = exchange.sock
+        if not keeps:
+            self.close()
+        self.keeps = keeps
+        if exchange.has_more and exchange.was_open:
+            raise Doubtful
+        if whole.status != http.client.OK:
+            raise OtherStatus(whole.status, whole.head)
+        return whole.body
 
     def _on_thread(
-        self, exchange: _Exchange, path: str, ends_at_s: float, most_bytes: int
-    ) -> Response | Exception:
+        self, exchange: _Exchange, path: str, ends_at_s: float, max_bytes: int
+    ) -> "_Whole | Exception":
         # gevent prints what a thread raises, so errors are returned.
         _this_thread.exchange = exchange
-        request = self._template.copy()
-        request.url = self._address + path
-        if not self._keeping.can_be_relied_on:
-            request.headers["Connection"] = "close"
         try:
-            return self._exchange(request, exchange, ends_at_s, most_bytes)
+            return self._send(self._transport.request(path), exchange, ends_at_s, max_bytes)
         except Exception as error:
             return error
 
-    def _exchange(
+    def _send(
         self,
         request: requests.PreparedRequest,
         exchange: _Exchange,
         ends_at_s: float,
-        most_bytes: int,
-    ) -> Response:
+        max_bytes: int,
+    ) -> "_Whole":
         left_s = max(0.001, ends_at_s - time.monotonic())
-        with self._adapter.send(request, timeout=left_s, **self._surroundings) as answer:
+        surroundings = self._transport.surroundings
+        with self._adapter.send(request, timeout=left_s, **surroundings) as answer:
+            exchange.is_reading = True
             if not answer.headers.get("Content-Length", "0").isdecimal():
                 raise NotUsable("the answer is not HTTP")
-            body = b"".join(_chunks(answer.raw, ends_at_s, most_bytes))
+            body = b"".join(_chunks(answer.raw, ends_at_s, max_bytes))
+            exchange.is_reading = False
             head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-            exchange.sock = None
-            return Response(answer.status_code, head.encode("latin-1"), body, _keeps(answer))
+            return _Whole(answer.status_code, head.encode("latin-1"), body, _keeps(answer))
 
 
-def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, most_bytes: int) -> Iterator[bytes]:
+class _Whole(NamedTuple):
+    """A whole answer; ``keeps`` says that the server keeps the connection for further requests."""
+
+    status: int
+    head: bytes
+    body: bytes
+    keeps: bool
+
+
+def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, max_bytes: int) -> Iterator[bytes]:
     received = 0
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
         received += len(chunk)
-        if received > most_bytes:
-            raise too_large(most_bytes)
+        if received > max_bytes:
+            raise too_large(max_bytes)
         if time.monotonic() > ends_at_s:
             raise TimeoutError
         yield chunk
+
+
+def _has_more(reader: Any, sock: socket.socket) -> bool:
+    """Whether something has come that is not of the answer just read."""
+    timeout_s = sock.gettimeout()
+    sock.settimeout(0)
+    try:
+        return bool(reader.peek(1))
+    except (OSError, ValueError):  # nothing has
+        return False
+    finally:
+        sock.settimeout(timeout_s)
+
+
+def _what_came(sock: socket.socket) -> bytes | None:
+    """Over a connection that is not in use; nothing at all where the server has closed it, None
+    where nothing has come.
+    """
+    try:
+        sock.settimeout(0)
+        return sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return None
+    except OSError:
+        return b""
 
 
 def _keeps(answer: requests.Response) -> bool:

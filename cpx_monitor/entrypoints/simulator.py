@@ -22,15 +22,21 @@ Options:
       --version                the version
 
 Faults:
-  <kind>[*<times>|~<n>][@<address>|@<share>], such as reset@10.58.1.7;
-  http-503*1@10%, the first answer of every tenth instance is a 503;
-  list-close~5, every fifth list is not answered.
+  <kind>[*<times>|~<n>][@<instances>], where <instances> is an address, a
+  share, a block of neighbours or so many in turn, such as
+  reset@10.58.1.7            one instance
+  http-503*1@10%             the first answer of a tenth, chosen at random
+  never@10.58.1.1-10.58.1.40 a dead rack
+  never@1/2                  every second instance
+  list-close~5               every fifth list
 
   connections  close reset reset-in-body never never-in-body late-<n>s drip
-               truncated refuse (nobody listens any more, after the list)
+               truncated closes (answers, and closes the connection)
+               refuse (nobody listens any more, after the list)
   HTTP         length-too-long length-too-short length-no-number no-length
                bad-chunk header-flood header-long garbage gzip gzip-bomb
-               gzip-broken too-large twice redirect-self redirect-away
+               gzip-broken too-large redirect-self redirect-away interim
+               twice twice-kept twice-after-<n>ms (a second answer, unasked)
                http-<status> http-<status>-after-<n>s|date|past|negative|<text>
   values       cpu-bare cpu-spaced cpu-negative cpu-over cpu-nan cpu-arabic
                cpu-exponent cpu-fraction cpu-number cpu-null cpu-list

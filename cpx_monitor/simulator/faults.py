@@ -23,7 +23,7 @@ Delivery = Callable[[Answer, bytes], Iterable[Step]]
 """From the answer, and the message that would carry it, to what is sent instead."""
 
 _FAULT = re.compile(
-    r"([a-z0-9.-]+)(?:\*([0-9]{1,6})|~([1-9][0-9]{0,5}))?(?:@([0-9.]+)(%?))?", re.ASCII
+    r"([a-z0-9.-]+)(?:\*([0-9]{1,6})|~([1-9][0-9]{0,5}))?(?:@([0-9./%-]+))?", re.ASCII
 )
 DRIP_S = 0.1
 LARGE_BYTES = 1_000_000
@@ -34,14 +34,17 @@ TLS = ("tls", "tls-expired", "tls-self-signed", "tls-other-name")
 
 
 class Fault(NamedTuple):
-    """``address`` or ``share`` (0 to 1) say whom it hits, everybody without. Each of them is hit
-    the first ``times`` times, or every ``every``-th time, or always.
+    """``address``, ``share`` (0 to 1, spread at random), ``block`` (of neighbours, from the first
+    to the last) or ``turn`` (so many of every so many) say which instances it hits; without any it
+    hits all. Each of them is hit the first ``times`` times, or every ``every``-th time, or always.
     """
 
     name: str
     of_list: bool = False
     address: str | None = None
     share: float | None = None
+    block: tuple[IPv4Address, IPv4Address] | None = None
+    turn: tuple[int, int] | None = None
     times: int | None = None
     every: int | None = None
     change: Change | None = None
@@ -62,7 +65,7 @@ def parse_fault(text: str) -> Fault:
     found = _FAULT.fullmatch(text)
     if not found:
         raise ValueError("a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted")
-    name, times, every, target, percent = found.groups()
+    name, times, every, target = found.groups()
     if (times or every) and name in (REFUSE, CHURN, *TLS):
         raise ValueError(f"{name} is for good")
     fault = _named(name)._replace(
@@ -72,18 +75,28 @@ def parse_fault(text: str) -> Fault:
         return fault
     if fault.of_list or name == REFUSE or name in TLS:
         raise ValueError(f"{name} is not for single addresses")
-    if percent:
-        return fault._replace(share=_share(target))
+    return fault._replace(**_target(target))
+
+
+def _target(text: str) -> dict[str, Any]:
+    """Cases: a share, ``10%``; so many in turn, ``9/10``; a block, ``10.58.1.1-10.58.1.40``; an
+    address.
+    """
+    if text.endswith("%"):
+        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?%", text) or float(text[:-1]) > 100:
+            raise ValueError(f"{text} is no share")
+        return {"share": float(text[:-1]) / 100}
+    if turn := re.fullmatch(r"([0-9]{1,6})/([1-9][0-9]{0,5})", text):
+        return {"turn": (int(turn[1]), int(turn[2]))}
+    first, dash, last = text.partition("-")
     try:
-        return fault._replace(address=str(IPv4Address(target)))
+        if dash:
+            return {"block": (IPv4Address(first), IPv4Address(last))}
+        return {"address": str(IPv4Address(text))}
     except ValueError:
-        raise ValueError(f"{target} is neither an address nor a share such as 10%") from None
-
-
-def _share(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) or float(text) > 100:
-        raise ValueError(f"{text}% is no share")
-    return float(text) / 100
+        raise ValueError(
+            f"{text} is no address, no block of them, no share such as 10% and no turn such as 9/10"
+        ) from None
 
 
 def _named(name: str) -> Fault:
@@ -101,6 +114,8 @@ def _named(name: str) -> Fault:
         return Fault(name, change=_with_body(BODIES[kind]))
     if kind == "renames" and not of_list:
         return Fault(name, change=_renamed)
+    if twice := re.fullmatch(r"twice-after-([0-9]{1,5})ms", kind):
+        return Fault(name, of_list, deliver=_twice_after(int(twice[1]) / 1000))
     if late := re.fullmatch(r"late-([0-9]{1,5}(?:\.[0-9]{1,6})?)s", kind):
         return Fault(name, of_list, deliver=_late(float(late[1])))
     if status := re.fullmatch(r"http-([1-9][0-9][0-9])(?:-after-(.+))?", kind):
@@ -113,6 +128,11 @@ def _named(name: str) -> Fault:
 
 def _late(seconds: float) -> Delivery:
     return lambda answer, message: [Pause(seconds), message]
+
+
+def _twice_after(seconds: float) -> Delivery:
+    """On a connection that is kept, so that the next request may get it."""
+    return lambda answer, message: [message, Pause(seconds), message]
 
 
 def _drip(answer: Answer, message: bytes) -> Iterable[Step]:
@@ -187,6 +207,14 @@ DELIVERIES: Mapping[str, Delivery] = {
     "gzip-bomb": lambda answer, message: _compressed(answer, _bomb()),
     "gzip-broken": lambda answer, message: _compressed(answer, gzip.compress(answer.body)[2:]),
     "twice": lambda answer, message: [message + message, Ending.CLOSE],
+    "twice-kept": lambda answer, message: [message + message],
+    "interim": lambda answer, message: [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" + message
+    ],
+    "closes": lambda answer, message: [
+        _framed(answer, f"Content-Length: {len(answer.body)}"),
+        Ending.CLOSE,
+    ],
 }
 
 

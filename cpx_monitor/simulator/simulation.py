@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 
 from cpx_monitor.simulator.faults import CHURN, REFUSE, Fault
 from cpx_monitor.simulator.replies import Answer, Step
@@ -105,6 +106,12 @@ def _addresses_hit(fault: Fault, fleet: SimulatedFleet, seed: int | None) -> fro
     """The addresses that a fault hits, None for all; a share is exact to the instance."""
     if fault.address is not None:
         return frozenset([fault.address])
+    if fault.block is not None:
+        first, last = fault.block
+        return frozenset(ip for ip in fleet.addresses if first <= IPv4Address(ip) <= last)
+    if fault.turn is not None:
+        hit, of = fault.turn
+        return frozenset(ip for n, ip in enumerate(fleet.addresses) if n % of < hit)
     if fault.share is None:
         return None
     number = round(fault.share * len(fleet.addresses))

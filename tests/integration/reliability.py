@@ -38,6 +38,7 @@ class Effect(Enum):
     OWN = "Unknown, of its own service"
     REJECTED = "answers count, but entries are rejected"
     GATE = "Unknown, and nobody is asked until the time they name"
+    RACK = "nine of ten hang; Unknown, of any service"
     CHURN = "listed, then gone; not listed the next time"
     NO_LIST = "no list"
     ALL_SILENT = "nobody answers"
@@ -51,6 +52,7 @@ CODES = {
         Effect.OWN: "1 1 2 0",
         Effect.REJECTED: "1 1 2 0",
         Effect.GATE: "1 1 1 0/3",  # whether the service is known by then is a matter of chance
+        Effect.RACK: "1 1 1 0/3",  # 3 where no instance of the tracked service is left
         Effect.CHURN: "1 0 1 0",  # the second list has none of them
         Effect.NO_LIST: "3 3 3 3",
         Effect.ALL_SILENT: "3 3 3 3",
@@ -59,7 +61,8 @@ CODES = {
 
 HARMLESS = {
     *("no-length", "gzip", "late-0.3s", "cpu-fraction", "json-extra", "twice", "renames"),
-    *("service-escapes", "service-formula", "service-surrogate", "tls"),
+    *("service-escapes", "service-formula", "service-surrogate", "tls", "interim", "closes"),
+    *("twice-kept", "twice-after-1ms", "twice-after-50ms"),
     *("http-429-after-1s*1", "http-503-after-date*1", "http-503-after-0s*1", "http-429*1"),
     *("http-503-after-past*1", "http-502*1", "reset*1", "truncated*1", "http-503-after-negative*1"),
     *("http-503-after-soon*1",),
@@ -80,8 +83,14 @@ INSTANCE_FAULTS = (
     *(f"http-{status}" for status in STATUSES),
     *REFUSALS,
     *sorted(name for name in HARMLESS if "*" in name),
-    *("late-0.3s", "late-2s", "renames"),
+    *("late-0.3s", "late-2s", "renames", "twice-after-1ms", "twice-after-50ms"),
 )
+# Nine tenths of the fleet hang: neighbours at its front or at its end, or nine in turn of ten.
+RACKS = {
+    f"never@10.58.1.1-10.58.1.{INSTANCES - 2}": range(1, INSTANCES - 1),
+    f"never@10.58.1.3-10.58.1.{INSTANCES}": range(3, INSTANCES + 1),
+    "never@9/10": [last for last in range(1, INSTANCES + 1) if last % 10],
+}
 LIST_FAULTS = (
     *LIST_BODIES,
     *(f"list-{name}" for name in DELIVERIES),
@@ -93,9 +102,19 @@ LIST_FAULTS = (
 LISTS_THAT_WILL_DO = {
     *("list-duplicates", "list-no-length", "list-gzip", "list-late-0.3s", "list-twice", "tls"),
     *("list-http-503-after-1s*1", "list-http-429-after-date*1", "list-http-502*2"),
-    *("list-reset*2",),
+    *("list-reset*2", "list-interim", "list-closes", "list-twice-kept"),
 }
-EVERY_FAULT = (*INSTANCE_FAULTS, CHURN, *LIST_FAULTS)
+EVERY_FAULT = (*INSTANCE_FAULTS, *RACKS, CHURN, *LIST_FAULTS)
+
+
+def sends_too_much(fault):
+    """Whether the server sends more than was requested, so that answers are in doubt."""
+    return fault.startswith("twice") or fault == "length-too-short"
+
+
+def hit_by(fault):
+    """The addresses that it hits."""
+    return {f"10.58.1.{last}" for last in RACKS[fault]} if fault in RACKS else set(HIT)
 
 
 def effect_of(fault):
@@ -103,6 +122,8 @@ def effect_of(fault):
         return Effect.REJECTED
     if fault == REFUSE:
         return Effect.ALL_SILENT
+    if fault in RACKS:
+        return Effect.RACK
     if fault == CHURN:
         return Effect.CHURN
     if re.fullmatch(r"http-\d+-after-(1s|3600s|date)", fault):
@@ -115,7 +136,7 @@ def effect_of(fault):
 
 
 def options_of(fault):
-    if fault in LIST_FAULTS:
+    if fault in LIST_FAULTS or fault in RACKS:
         return [f"--fault={fault}"]
     # One gate for all: four that name a second each would take longer than there is.
     hit = HIT[:1] if re.search(r"-after-(1s|date)\*", fault) else HIT
@@ -228,7 +249,8 @@ HEADING = """\
 # What cpx-monitor does when things go wrong
 
 Every fault of the simulator against every command, over both transports: {cells} processes. Four of
-nineteen instances are hit, or the list of servers. `tests/integration/test_reliability.py` checks
+nineteen instances are hit, or the list of servers, or with `never@…` the seventeen or eighteen that
+it names. `tests/integration/test_reliability.py` checks
 that no cell has a traceback, a hang, or a verdict that its fault does not allow; `make reliability`
 runs it and writes this page.
 

@@ -4,13 +4,14 @@ import ssl
 
 import pytest
 import trustme
+from asking import ask
 from scripted_server import answer, never
 
 from cpx_monitor.adapters.direct import DirectTransport
 from cpx_monitor.adapters.transport import Access, TimedOut, TlsFailed, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
-MOST_BYTES = 10_000_000
+MAX_BYTES = 10_000_000
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +50,19 @@ def test_answers_are_read_whole_on_a_connection_that_is_kept(serve_tls, trusting
     server = serve_tls({"/large": answer(200, large), "/small": answer(200, b"y")}, keeps=True)
     transport = trusting(server)
 
-    assert transport.get("/large", 5, MOST_BYTES).body == large
-    assert transport.get("/small", 5, MOST_BYTES).body == b"y"
+    assert ask(transport, "/large", 5, MAX_BYTES).body == large
+    assert ask(transport, "/small", 5, MAX_BYTES).body == b"y"
     assert server.connections == 1
 
 
 def test_a_time_out_is_one_here_too(serve_tls, trusting):
     with pytest.raises(TimedOut):
-        trusting(serve_tls({"/never": never})).get("/never", 0.3, MOST_BYTES)
+        ask(trusting(serve_tls({"/never": never})), "/never", 0.3, MAX_BYTES)
 
 
 def test_a_certificate_for_another_name_is_refused(serve_tls, trusting):
     with pytest.raises(TlsFailed, match=r"TLS failed: .*(mismatch|doesn't match)"):
-        trusting(serve_tls({}, name="other.test")).get("/x", 5, MOST_BYTES)
+        ask(trusting(serve_tls({}, name="other.test")), "/x", 5, MAX_BYTES)
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(serve_tls, transport):
@@ -69,7 +70,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(serve_tls, transport):
     stranger = DirectTransport(url) if transport == "direct" else RequestsTransport(url, 1)
 
     with pytest.raises(TlsFailed, match=r"TLS failed: .*certificate"):
-        stranger.get("/x", 5, MOST_BYTES)
+        ask(stranger, "/x", 5, MAX_BYTES)
 
 
 def test_an_insecure_one_takes_any_certificate(serve_tls, transport):
@@ -79,7 +80,7 @@ def test_an_insecure_one_takes_any_certificate(serve_tls, transport):
         DirectTransport(url, access) if transport == "direct" else RequestsTransport(url, 1, access)
     )
 
-    assert gullible.get("/x", 5, MOST_BYTES).body == b"y"
+    assert ask(gullible, "/x", 5, MAX_BYTES).body == b"y"
 
 
 def test_the_bundle_that_requests_is_told_of_by_its_own_variable_counts(
@@ -90,7 +91,7 @@ def test_the_bundle_that_requests_is_told_of_by_its_own_variable_counts(
     server = serve_tls({"/x": answer(200, b"y")})
 
     transport = RequestsTransport(f"https://localhost:{server.port}", 1)
-    assert transport.get("/x", 5, MOST_BYTES).body == b"y"
+    assert ask(transport, "/x", 5, MAX_BYTES).body == b"y"
 
 
 def test_a_server_that_speaks_no_tls_is_told(serve, transport):
@@ -98,4 +99,4 @@ def test_a_server_that_speaks_no_tls_is_told(serve, transport):
     stranger = DirectTransport(url) if transport == "direct" else RequestsTransport(url, 1)
 
     with pytest.raises(TransportError):
-        stranger.get("/x", 1, MOST_BYTES)
+        ask(stranger, "/x", 1, MAX_BYTES)

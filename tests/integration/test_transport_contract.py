@@ -6,13 +6,14 @@ import time
 
 import gevent
 import pytest
+from asking import ask
 from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
 
 from cpx_monitor.adapters.direct import DirectTransport
 from cpx_monitor.adapters.transport import BrokenOff, TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
-MOST_BYTES = 1000
+MAX_BYTES = 1000
 
 
 @pytest.fixture
@@ -27,18 +28,18 @@ def make(transport):
 def get(make, serve):
     """The answer of a server that behaves like this."""
 
-    def ask(behaviour, timeout_s=5.0):
-        return make(serve({"/x": behaviour}).url).get("/x", timeout_s, MOST_BYTES)
+    def get(behaviour, timeout_s=5.0):
+        return ask(make(serve({"/x": behaviour}).url), "/x", timeout_s, MAX_BYTES)
 
-    return ask
+    return get
 
 
 class TestAnAnswer:
-    def test_has_status_body_and_headers_in_any_case(self, get):
-        response = get(answer(404, b"hello", "X-Thing: A thing"))
+    def test_of_another_status_has_headers_in_any_case(self, get):
+        got = get(answer(404, b"hello", "X-Thing: A thing"))
 
-        assert (response.status, response.body) == (404, b"hello")
-        assert (response.header("x-THING"), response.header("other")) == ("A thing", None)
+        assert got.status == 404
+        assert (got.answer.header("x-THING"), got.answer.header("other")) == ("A thing", None)
 
     @pytest.mark.parametrize(
         "content",
@@ -49,6 +50,8 @@ class TestAnAnswer:
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello"),
         ],
     )
@@ -68,12 +71,12 @@ class TestAnAnswer:
 
     @pytest.mark.parametrize("status", [204, 304])
     def test_may_have_no_body(self, get, status):
-        assert get(raw(f"HTTP/1.1 {status} Nothing\r\n\r\n".encode())).body == b""
+        assert get(raw(f"HTTP/1.1 {status} Nothing\r\n\r\n".encode())).status == status
 
     def test_that_redirects_is_an_answer_like_any_other(self, get):
-        response = get(answer(301, b"", "Location: http://127.0.0.1:1/"))
+        got = get(answer(301, b"", "Location: http://127.0.0.1:1/"))
 
-        assert (response.status, response.header("location")) == (301, "http://127.0.0.1:1/")
+        assert (got.status, got.answer.header("location")) == (301, "http://127.0.0.1:1/")
 
     def test_may_be_large_and_begin_in_a_packet_of_its_own(self, make, serve):
         def in_two(connection, stopped):
@@ -83,10 +86,10 @@ class TestAnAnswer:
 
         transport = make(serve({"/x": in_two}).url)
 
-        assert len(transport.get("/x", 5, 1_000_000).body) == 900_000
+        assert len(ask(transport, "/x", 5, 1_000_000).body) == 900_000
 
     def test_may_be_as_large_as_allowed(self, get):
-        assert len(get(answer(200, b"x" * MOST_BYTES)).body) == MOST_BYTES
+        assert len(get(answer(200, b"x" * MAX_BYTES)).body) == MAX_BYTES
 
 
 class TestNoAnswer:
@@ -97,13 +100,13 @@ class TestNoAnswer:
             (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"), "the answer was cut off"),
             (raw(b"SSH-2.0-OpenSSH\r\n"), "the answer is not HTTP"),
             (raw(b"<html>"), "the answer is not HTTP"),
-            (answer(200, b"x" * (MOST_BYTES + 1)), "an answer of more than 0 KiB"),
+            (answer(200, b"x" * (MAX_BYTES + 1)), "an answer of more than 0 KiB"),
             (
                 answer(200, gzip.compress(b"x" * 10_000_000), "Content-Encoding: gzip"),
                 "an answer of more than",
             ),
             (
-                raw(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * (MOST_BYTES + 1)),
+                raw(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * (MAX_BYTES + 1)),
                 "an answer of more than 0 KiB",
             ),
         ],
@@ -121,7 +124,7 @@ class TestNoAnswer:
 
     def test_comes_of_a_port_where_nobody_listens(self, make, closed_port_url):
         with pytest.raises(TransportError, match="connection refused"):
-            make(closed_port_url).get("/x", 5, MOST_BYTES)
+            ask(make(closed_port_url), "/x", 5, MAX_BYTES)
 
 
 class TestTheTimeOut:
@@ -145,13 +148,13 @@ class TestTheTimeOut:
         with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
             place = listener.getsockname()
             with socket.create_connection(place), pytest.raises(TimedOut):
-                make(f"http://127.0.0.1:{place[1]}").get("/x", 0.3, MOST_BYTES)
+                ask(make(f"http://127.0.0.1:{place[1]}"), "/x", 0.3, MAX_BYTES)
 
     def test_of_one_request_does_not_touch_another(self, make, serve):
         transport = make(serve({"/x": answer(200, b"x"), "/never": never}, keeps=True).url)
-        stuck = gevent.spawn(transport.get, "/never", 0.3, MOST_BYTES)
+        stuck = gevent.spawn(ask, transport, "/never", 0.3, MAX_BYTES)
         stuck.start()
-        answers = [transport.get("/x", 5, MOST_BYTES).body for _ in range(20)]
+        answers = [ask(transport, "/x", 5, MAX_BYTES).body for _ in range(20)]
         stuck.join()
 
         assert answers == [b"x"] * 20
@@ -160,12 +163,12 @@ class TestTheTimeOut:
     def test_is_followed_by_no_second_request_and_the_next_one_is_answered(self, make, serve):
         server = serve({"/x": answer(200, b"x"), "/never": never}, keeps=True)
         transport = make(server.url)
-        transport.get("/x", 5, MOST_BYTES)
+        ask(transport, "/x", 5, MAX_BYTES)
 
         for _ in range(2):
             with pytest.raises(TimedOut):
-                transport.get("/never", 0.2, MOST_BYTES)
-        assert transport.get("/x", 5, MOST_BYTES).body == b"x"
+                ask(transport, "/never", 0.2, MAX_BYTES)
+        assert ask(transport, "/x", 5, MAX_BYTES).body == b"x"
         assert server.asked == {"/x": 2, "/never": 2}
 
 
@@ -188,7 +191,7 @@ class TestConnections:
         server = serve({"/x": answer(200, b"x")}, keeps=True)
         transport = make(server.url)
 
-        assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(5)] == [b"x"] * 5
+        assert [ask(transport, "/x", 5, MAX_BYTES).body for _ in range(5)] == [b"x"] * 5
         assert server.connections == 1
 
     def test_are_as_many_as_there_are_requests_at_once(self, make, serve):
@@ -196,7 +199,7 @@ class TestConnections:
         transport = make(server.url)
 
         for _ in range(2):
-            gevent.joinall([gevent.spawn(transport.get, "/x", 5, MOST_BYTES) for _ in range(3)])
+            gevent.joinall([gevent.spawn(ask, transport, "/x", 5, MAX_BYTES) for _ in range(3)])
         assert server.connections == 3
 
     def test_that_the_server_closes_meanwhile_cost_no_answer(self, make, serve):
@@ -205,7 +208,7 @@ class TestConnections:
         transport = make(server.url)
 
         for number in range(1, 5):
-            assert transport.get("/x", 5, MOST_BYTES).body == b"x"
+            assert ask(transport, "/x", 5, MAX_BYTES).body == b"x"
             server.wait_until_closed(number)
             gevent.sleep(0.001)  # a turn of the loop
         assert server.asked == {"/x": 4}
@@ -213,11 +216,11 @@ class TestConnections:
     def test_that_break_when_they_are_used_again_are_used_no_more(self, make, serve):
         server = serve({"/x": answer(200, b"x")}, drops_kept=True)
         transport = make(server.url)
-        transport.get("/x", 5, MOST_BYTES)
+        ask(transport, "/x", 5, MAX_BYTES)
 
         with pytest.raises(BrokenOff):
-            transport.get("/x", 5, MOST_BYTES)
-        assert [transport.get("/x", 5, MOST_BYTES).body for _ in range(3)] == [b"x"] * 3
+            ask(transport, "/x", 5, MAX_BYTES)
+        assert [ask(transport, "/x", 5, MAX_BYTES).body for _ in range(3)] == [b"x"] * 3
         assert server.connections == 4
 
     def test_of_one_that_is_closed_over_and_over_are_not_all_tried(self, make, serve):
@@ -227,11 +230,11 @@ class TestConnections:
         script = {"/x": late(answer(200, b"x"), 0.2), "/poison": poison}
         server = serve(script, keeps=True)
         transport = make(server.url)
-        gevent.joinall([gevent.spawn(transport.get, "/x", 5, MOST_BYTES) for _ in range(4)])
+        gevent.joinall([gevent.spawn(ask, transport, "/x", 5, MAX_BYTES) for _ in range(4)])
         server.keeps = False
 
         with pytest.raises(TransportError):
-            transport.get("/poison", 5, MOST_BYTES)
+            ask(transport, "/poison", 5, MAX_BYTES)
         assert server.asked["/poison"] <= 5
 
     def test_on_which_something_came_unasked_are_not_used_again(self, make, serve):
@@ -239,14 +242,14 @@ class TestConnections:
         server = serve({"/x": in_turn(twice, answer(200, b"y"))}, keeps=True)
         transport = make(server.url)
 
-        assert transport.get("/x", 5, MOST_BYTES).body == b"x"
-        assert transport.get("/x", 5, MOST_BYTES).body == b"y"
+        assert ask(transport, "/x", 5, MAX_BYTES).body == b"x"
+        assert ask(transport, "/x", 5, MAX_BYTES).body == b"y"
 
 
 def test_the_request_names_the_host_and_the_path_below_the_url(make, serve):
     server = serve({"/api/v1/x": answer(200, b"")})
 
-    assert make(f"{server.url}/api/v1").get("/x", 5, MOST_BYTES).status == 200
+    assert ask(make(f"{server.url}/api/v1"), "/x", 5, MAX_BYTES).status == 200
     lines = server.heads[0].split("\r\n")
     assert lines[0] == "GET /api/v1/x HTTP/1.1"
     assert f"Host: 127.0.0.1:{server.port}" in lines
@@ -255,7 +258,7 @@ def test_the_request_names_the_host_and_the_path_below_the_url(make, serve):
 def test_credentials_in_the_url_are_sent(make, serve):
     server = serve({"/x": answer(200, b"")})
 
-    make(server.url.replace("//", "//ann:s3cr%40t@")).get("/x", 5, MOST_BYTES)
+    ask(make(server.url.replace("//", "//ann:s3cr%40t@")), "/x", 5, MAX_BYTES)
 
     assert "Authorization: Basic YW5uOnMzY3JAdA==" in server.heads[0]
     assert "@" not in server.heads[0]
@@ -264,10 +267,10 @@ def test_credentials_in_the_url_are_sent(make, serve):
 def test_of_a_name_with_several_addresses_one_that_answers_is_enough(make):
     # localhost is ::1 as well as 127.0.0.1 on most machines; the server is at one of them.
     with ScriptedServer({"/x": answer(200, b"x")}) as server:
-        assert make(f"http://localhost:{server.port}").get("/x", 5, MOST_BYTES).body == b"x"
+        assert ask(make(f"http://localhost:{server.port}"), "/x", 5, MAX_BYTES).body == b"x"
 
 
 def test_an_ipv6_server_is_reached(make):
     with ScriptedServer({"/x": answer(200, b"x")}, host="::1") as server:
-        assert make(server.url).get("/x", 5, MOST_BYTES).body == b"x"
+        assert ask(make(server.url), "/x", 5, MAX_BYTES).body == b"x"
         assert f"Host: [::1]:{server.port}" in server.heads[0]

@@ -5,17 +5,18 @@ import ssl
 
 import pytest
 import requests.exceptions
+from asking import ask
 from scripted_server import answer
 
 from cpx_monitor.adapters.transport import TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 SEND = "requests.adapters.HTTPAdapter.send"
-MOST_BYTES = 1024
+MAX_BYTES = 1024
 
 
 def get(url, path="/servers", timeout_s=5.0):
-    return RequestsTransport(url, 1).get(path, timeout_s, MOST_BYTES)
+    return ask(RequestsTransport(url, 1), path, timeout_s, MAX_BYTES)
 
 
 @pytest.mark.parametrize(

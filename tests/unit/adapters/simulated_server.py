@@ -67,7 +67,7 @@ def collect(limit, server, requests, client_s=20e-6, now_s=0.0):
         if begun < requests and len(under_way) < limit.value:
             now_s += client_s / 2
             ends_s, trouble = server.answer(now_s)
-            heapq.heappush(under_way, (ends_s, begun, now_s, limit.begin(), trouble))
+            heapq.heappush(under_way, (ends_s, begun, now_s, limit.round, trouble))
             begun += 1
             most = max(most, len(under_way))
         else:

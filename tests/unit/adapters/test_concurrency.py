@@ -41,7 +41,7 @@ class TestAServerWithOneThreadThatCloses:
         collect(limit, OneThread(0.001), 100)
         before = limit.value
 
-        limit.end(limit.begin(), 0.0, 1.002)
+        limit.end(limit.round, 0.0, 1.002, Failure.REFUSED)
 
         assert limit.value < before
 
@@ -121,7 +121,7 @@ class TestAServerThatRefusesBeyondItsWorkers:
 class TestTrouble:
     def test_counts_once_a_round_however_many_requests_it_hits(self):
         limit = adaptive(keeps=True)
-        begun = [limit.begin() for _ in range(8)]
+        begun = [limit.round for _ in range(8)]
 
         for begun_in in begun:
             limit.end(begun_in, 0.0, 0.001, Failure.REFUSED)
@@ -132,14 +132,14 @@ class TestTrouble:
         limit = adaptive(keeps=True)
 
         for _ in range(100):
-            limit.end(limit.begin(), 0.0, 5.0, Failure.SLOW)
+            limit.end(limit.round, 0.0, 5.0, Failure.BROKEN)
 
         assert limit.value == 1
 
     def test_that_was_is_not_held_against_the_server_for_ever(self):
         limit = adaptive(keeps=True)
         for _ in range(20):
-            limit.end(limit.begin(), 0.0, 0.001, Failure.REFUSED)
+            limit.end(limit.round, 0.0, 0.001, Failure.REFUSED)
         for _ in range(30):
             limit.begin_collection(keeps=True)
             collect(limit, FarAway(0.001), 500)
@@ -148,12 +148,12 @@ class TestTrouble:
 
     def test_of_a_few_stuck_instances_costs_the_others_nothing(self):
         limit = adaptive(keeps=True)
-        stuck = [limit.begin() for _ in range(4)]
+        stuck = [limit.round for _ in range(4)]
         collect(limit, FarAway(0.02), 5000)
         before = limit.value
 
         for begun_in in stuck:
-            limit.end(begun_in, 0.0, 5.0, Failure.SLOW)
+            limit.end(begun_in, 0.0, 5.0, Failure.BROKEN)
 
         assert limit.value == before
 
@@ -162,5 +162,5 @@ def test_a_fixed_number_stays_what_it_is():
     limit = FixedLimit(7)
     limit.begin_collection(keeps=True)
 
-    limit.end(limit.begin(), 0.0, 9.0, Failure.REFUSED)
+    limit.end(limit.round, 0.0, 9.0, Failure.REFUSED)
     assert collect(limit, FarAway(0.02), 100)[1] == limit.value == 7

@@ -27,24 +27,24 @@ class Limiting(RuleBasedStateMachine):
     @precondition(lambda self: len(self.under_way) < self.limit.value)
     @rule()
     def send(self):
-        self.under_way.append((self.limit.begin(), self.now_s))
+        self.under_way.append((self.limit.round, self.now_s))
 
     @precondition(lambda self: self.under_way)
     @rule(
         which=st.integers(0, 1000),
         after_s=times_s,
-        failure=st.sampled_from([None, None, None, Failure.SLOW, Failure.REFUSED]),
+        failure=st.sampled_from([None, None, None, Failure.BROKEN, Failure.REFUSED]),
     )
     def end(self, which, after_s, failure):
         begun_in, began_s = self.under_way.pop(which % len(self.under_way))
         before = self.limit.value
-        is_current = begun_in == self.limit.begin()
+        is_current = begun_in == self.limit.round
         self.now_s += after_s
         self.limit.end(begun_in, began_s, self.now_s, failure)
         if failure is Failure.REFUSED:
             assert self.limit.value <= before
             assert not is_current or self.limit.value < before or before == 1
-        elif failure is Failure.SLOW:
+        elif failure is Failure.BROKEN:
             assert self.limit.value <= before
         if not is_current:
             assert self.limit.value == before, "a request of before tells nothing of now"
@@ -85,7 +85,7 @@ class Throttling(RuleBasedStateMachine):
             raise AssertionError("the gate never opens")
         assert self.now_s >= self.shut_until_s - 1e-6, "somebody went while a wait ran"
         if wait_s is None:
-            self.throttle.accepted()
+            self.throttle.let_in += 1
         else:
             self.throttle.refused(self.now_s, wait_s)
             self.shut_until_s = max(self.shut_until_s, self.now_s + wait_s)

@@ -36,7 +36,7 @@ def collect(server, requests, under_way=64, client_s=20e-6, latency_s=0.002):
             now_s = max(now_s, comes_s)
             if is_through:
                 answered += 1
-                throttle.accepted()
+                throttle.let_in += 1
             else:
                 refusals += 1
                 throttle.refused(now_s, server.retry_after_s)
@@ -55,7 +55,7 @@ def test_nothing_is_held_back_as_long_as_nothing_is_refused():
 
 def test_after_a_refusal_nothing_goes_until_its_wait_is_over():
     throttle = Throttle(0.0)
-    throttle.accepted()
+    throttle.let_in += 1
     throttle.refused(10.0, wait_s=2.0)
 
     assert throttle.is_active
@@ -82,7 +82,7 @@ def test_a_refusal_before_anything_was_let_in_tells_no_pace():
 
 def test_a_pace_at_which_nothing_is_let_in_is_halved_down_to_one_a_second():
     throttle = Throttle(0.0)
-    throttle.accepted()
+    throttle.let_in += 1
     for number in range(1, 30):
         throttle.refused(number, wait_s=0.5)
 
@@ -111,7 +111,7 @@ def test_a_gate_that_lets_nobody_in_three_times_running_is_known_for_it():
     seen = []
     for second in range(4):
         if second == 0:
-            throttle.accepted()
+            throttle.let_in += 1
         throttle.refused(second + 0.01, 0.9)
         seen.append(throttle.lets_nobody_in)
 
@@ -126,7 +126,7 @@ class TestThePace:
     def refused_after(self, accepted, sending_s, wait_s):
         throttle = Throttle(128.0)
         for _ in range(accepted):
-            throttle.accepted()
+            throttle.let_in += 1
         throttle.refused(128.0 + sending_s, wait_s)
         return throttle, 128.0 + sending_s + wait_s
 
@@ -159,7 +159,7 @@ class TestThePace:
     def test_who_was_let_in_is_counted_from_the_moment_the_gate_opens(self):
         throttle, opens_s = self.refused_after(accepted=100, sending_s=1.0, wait_s=1.0)
         assert throttle.accepted_since_open == 0
-        throttle.accepted()
+        throttle.let_in += 1
         assert throttle.accepted_since_open == 1
         assert throttle.delay_s(opens_s) == 0
 
