@@ -74,11 +74,11 @@ class Worker:
 
     __slots__ = ("began_s", "connection", "greenlet", "opened", "task", "took_s")
 
-    def __init__(self, opened: int) -> None:
+    def __init__(self, opened: int, connection: Connection) -> None:
         self.opened = opened
+        self.connection = connection
         self.began_s = math.inf
         self.took_s = 0.0
-        self.connection: Connection
         self.greenlet: Any = None
         self.task: Any = None
 
@@ -113,7 +113,7 @@ class WorkerPool(Generic[Task]):
         self._waiting: deque[Task] = deque()
         self._later: list[tuple[float, int, Task]] = []
         self._at_the_end: deque[Task] = deque()
-        self._given_up: set[Task] = set()
+        self._on_last_attempt: set[Task] = set()
         self._refused: set[Task] = set()
         self._turns = itertools.count()
         self._pool = Pool()
@@ -158,7 +158,7 @@ class WorkerPool(Generic[Task]):
     # A worker's way.
 
     def _work(self, worker: Worker) -> None:
-        connection = worker.connection = self._connect()
+        connection = worker.connection
         waiting, ask, throttle = self._waiting, self._poller.ask, self._throttle
         limit, traffic = self._limit, self._traffic
         monotonic_s, timeout_s = self._clock.monotonic_s, self._timeout_s
@@ -175,7 +175,10 @@ class WorkerPool(Generic[Task]):
                 try:
                     outcome = ask(connection, task, ends_at_s)
                 except _GivenUp:
-                    self._put_to_the_end(task, began_s, monotonic_s())
+                    ended_s = monotonic_s()
+                    traffic.on_stuck(began_s, ended_s)
+                    self._poller.give_up(task, ended_s - began_s)
+                    self._put_to_the_end(task)
                     continue
                 finally:
                     worker.began_s = math.inf
@@ -193,8 +196,7 @@ class WorkerPool(Generic[Task]):
                 else:
                     self._follow(outcome, task, begun_in, began_s, ended_s)
         except Exception as error:
-            self._fault = error
-            self._stop()
+            self._fail(error)
         finally:
             connection.release()
             self._workers.discard(worker)
@@ -255,7 +257,7 @@ class WorkerPool(Generic[Task]):
         elif outcome.failure is Failure.TIMED_OUT:
             was_behind = self._traffic.on_stuck(began_s, ended_s)
             if was_behind and not self._is_time_up and self._poller.ask_again(task):
-                self._waiting.appendleft(task)
+                self._put_to_the_end(task)
         self._set_brake()
         if outcome.again_after_s is not None:
             if is_held_back:
@@ -292,9 +294,12 @@ class WorkerPool(Generic[Task]):
     # The look at all workers.
 
     def _keep_looking(self) -> None:
-        while True:
-            self._clock.sleep(LOOK_EVERY_S)
-            self._look(self._clock.monotonic_s())
+        try:
+            while True:
+                self._clock.sleep(LOOK_EVERY_S)
+                self._look(self._clock.monotonic_s())
+        except Exception as error:
+            self._fail(error)
 
     def _look(self, now_s: float) -> None:
         if now_s >= self._ends_at_s:
@@ -311,7 +316,7 @@ class WorkerPool(Generic[Task]):
         if self._traffic.look(now_s, in_flight, self._workers, answered, is_full):
             # So many were in flight at once, and the server answers all the same.
             self._limit.raise_to(len(in_flight) - self._traffic.late - 2)
-        firsts = [each for each in in_flight if each.task not in self._given_up]
+        firsts = [each for each in in_flight if each.task not in self._on_last_attempt]
         is_at_most = len(self._workers) >= min(self._limit.most, self._ceiling)
         for worker in self._traffic.to_give_up(now_s, firsts, len(self._waiting), is_at_most):
             gevent.get_hub().loop.run_callback(self._throw, worker, worker.began_s)
@@ -324,11 +329,9 @@ class WorkerPool(Generic[Task]):
         if worker.began_s == began_s:  # it may have been answered meanwhile
             worker.greenlet.throw(_GivenUp())
 
-    def _put_to_the_end(self, task: Task, began_s: float, ended_s: float) -> None:
-        self._traffic.on_stuck(began_s, ended_s)
-        self._given_up.add(task)
+    def _put_to_the_end(self, task: Task) -> None:
+        self._on_last_attempt.add(task)
         self._at_the_end.append(task)
-        self._poller.give_up(task, ended_s - began_s)
 
     def _turn_to_the_end(self) -> bool:
         """Ask again for what was given up, once nothing else waits."""
@@ -374,6 +377,8 @@ class WorkerPool(Generic[Task]):
                 for _ in range(min(int(due), self._room())):
                     self._open_one()
                     due -= 1
+        except Exception as error:
+            self._fail(error)
         finally:
             self._is_opening = False
 
@@ -390,15 +395,16 @@ class WorkerPool(Generic[Task]):
         return min(self._allowed - len(self._workers), len(self._waiting))
 
     def _open_one(self) -> None:
-        worker = Worker(self._opening.opened(self._clock.monotonic_s()))
+        worker = Worker(self._opening.opened(self._clock.monotonic_s()), self._connect())
         self._workers.add(worker)
         worker.greenlet = self._pool.spawn(self._work, worker)
 
     # The end.
 
-    def _stop(self) -> None:
-        for tasks in (self._waiting, self._at_the_end, self._later):
-            tasks.clear()
+    def _fail(self, error: Exception) -> None:
+        """A fault in this program; ``run`` raises it, and does not wait for the rest."""
+        self._fault = error
+        self._is_over.set()
 
     def _stop_for_want_of_time(self) -> None:
         self._is_time_up = self._is_braked = True
