@@ -150,7 +150,7 @@ class ScriptedServer:
         return head.decode("latin-1")
 
     def _answer(self, connection, head):
-        path = head.split(" ")[1]
+        path = head.split(" ")[1].partition("?")[0]
         with self._changed:
             self.heads.append(head)
             self.asked[path] += 1

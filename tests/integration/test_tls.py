@@ -1,14 +1,15 @@
 """Both transports over TLS."""
 
 import ssl
+import time
 
 import pytest
 import trustme
 from asking import ask
-from scripted_server import answer, never
+from scripted_server import answer, never, raw
 
 from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import Access, TimedOut, TlsFailed, TransportError
+from cpx_monitor.adapters.transport import Access, Doubtful, TimedOut, TlsFailed, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MAX_BYTES = 10_000_000
@@ -100,3 +101,18 @@ def test_a_server_that_speaks_no_tls_is_told(serve, transport):
 
     with pytest.raises(TransportError):
         ask(stranger, "/x", 1, MAX_BYTES)
+
+
+def test_a_second_answer_that_comes_unasked_is_noticed_here_too(serve_tls, trusting):
+    one = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+    server = serve_tls({"/x": answer(200, b"x"), "/twice": raw(one + one)}, keeps=True)
+    transport = trusting(server)
+    connection = transport.connection()
+
+    def get(path):
+        return connection.get(path, time.monotonic() + 5, MAX_BYTES)
+
+    assert [get("x"), get("x")] == [b"x", b"x"]
+    with pytest.raises(Doubtful):
+        get("twice")
+    assert transport.doubtful() == ["x", "twice"]

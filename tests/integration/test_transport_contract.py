@@ -10,7 +10,7 @@ from asking import ask
 from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
 
 from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import BrokenOff, TimedOut, TransportError
+from cpx_monitor.adapters.transport import BrokenOff, Doubtful, TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MAX_BYTES = 1000
@@ -244,6 +244,79 @@ class TestConnections:
 
         assert ask(transport, "/x", 5, MAX_BYTES).body == b"x"
         assert ask(transport, "/x", 5, MAX_BYTES).body == b"y"
+
+
+X = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+
+
+def over(connection, path):
+    return connection.get(path, time.monotonic() + 5, MAX_BYTES)
+
+
+class TestMoreThanWasRequested:
+    @pytest.fixture
+    def connection(self, make, serve):
+        """One that is open; ``twice`` is answered twice at once, ``late`` after 20 ms as well."""
+
+        def late_twice(connection, stopped):
+            connection.sendall(X)
+            stopped.wait(0.02)
+            connection.sendall(X)
+
+        script = {"/x": answer(200, b"x"), "/twice": raw(X + X), "/late": late_twice}
+        self.server = serve(script, keeps=True)
+        self.transport = make(self.server.url)
+        return self.transport.connection()
+
+    def test_puts_all_answers_over_that_connection_in_doubt_but_for_the_first(self, connection):
+        over(connection, "x")
+        over(connection, "x?2")
+        with pytest.raises(Doubtful):
+            over(connection, "twice")
+        connection.release()
+
+        assert sorted(self.transport.doubtful()) == ["twice", "x?2"]
+
+    def test_is_noticed_at_the_end_of_a_collection_where_it_came_late(self, connection):
+        assert [over(connection, "x"), over(connection, "late")] == [b"x", b"x"]
+        connection.release()
+        gevent.sleep(0.1)
+
+        assert self.transport.doubtful() == ["late"]
+
+    def test_is_noticed_where_another_answer_has_been_taken_for_the_next_one(self, connection):
+        over(connection, "x")
+        over(connection, "late")
+        over(connection, "x?3")  # it may have got what came late
+        connection.release()
+        gevent.sleep(0.1)
+
+        assert sorted(self.transport.doubtful()) == ["late", "x?3"]
+
+    def test_leaves_the_first_answer_over_a_connection_beyond_doubt(self, connection):
+        assert over(connection, "twice") == b"x"
+        connection.release()
+
+        assert self.transport.doubtful() == []
+
+    def test_means_that_no_connection_is_used_twice_from_then_on(self, connection):
+        over(connection, "twice")
+        connection.release()
+        before = self.server.connections
+
+        for _ in range(3):
+            assert ask(self.transport, "/x", 5, MAX_BYTES).body == b"x"
+        assert self.server.connections == before + 3
+        assert self.transport.doubtful() == []
+
+    def test_after_an_interim_answer_is_none(self, make, serve):
+        early = raw(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + X)
+        server = serve({"/x": early}, keeps=True)
+        transport = make(server.url)
+
+        assert [ask(transport, "/x", 5, MAX_BYTES).body for _ in range(5)] == [b"x"] * 5
+        assert server.connections == 1
+        assert transport.doubtful() == []
 
 
 def test_the_request_names_the_host_and_the_path_below_the_url(make, serve):

@@ -1,0 +1,165 @@
+from typing import NamedTuple
+
+import pytest
+
+from cpx_monitor.adapters.stuck import MAX_SPREAD, Traffic
+
+
+class Request(NamedTuple):
+    began_s: float
+    took_s: float = 0.005
+    is_connecting: bool = False
+
+
+def traffic(*, newest_answered_s=None, answered_at_s=0.0):
+    seen = Traffic()
+    seen.begin(answered_at_s)
+    if newest_answered_s is not None:
+        seen.newest_answered_s = newest_answered_s
+    return seen
+
+
+def look(seen, now_s, *requests, answered=0, is_full=True):
+    return seen.look(now_s, requests, requests, answered, is_full)
+
+
+class TestARequest:
+    def test_is_late_where_a_later_one_was_answered_and_it_takes_long(self):
+        seen = traffic(newest_answered_s=1.05, answered_at_s=1.06)
+
+        look(seen, 1.06, Request(1.0), Request(1.055))
+
+        assert seen.late == 1
+
+    def test_is_not_late_where_none_after_it_was_answered(self):
+        seen = traffic(newest_answered_s=0.99, answered_at_s=1.0)
+
+        look(seen, 5.0, Request(1.0))
+
+        assert seen.late == 0
+
+    def test_is_not_late_where_others_take_as_long(self):
+        seen = traffic(newest_answered_s=1.05, answered_at_s=1.06)
+
+        look(seen, 1.06, Request(1.0, took_s=0.05))
+
+        assert seen.late == 0
+
+
+class TestTheSpread:
+    def test_is_how_many_are_sent_for_one_that_is_answered(self):
+        seen = traffic(newest_answered_s=9.0, answered_at_s=9.0)
+
+        look(seen, 9.1, *[Request(1.0)] * 27, answered=9)
+
+        assert seen.spread == pytest.approx(3.7)
+
+    def test_is_bounded(self):
+        seen = traffic(newest_answered_s=9.0, answered_at_s=9.0)
+
+        look(seen, 9.1, *[Request(1.0)] * 500, answered=1)
+
+        assert seen.spread == MAX_SPREAD
+
+
+class TestASilence:
+    def test_in_which_nothing_was_answered_yet_lets_one_more_try_at_each_look(self):
+        seen = traffic()
+
+        assert [look(seen, 0.2 + number / 50, Request(0.0)) for number in range(4)] == [False] * 4
+        assert seen.extra == 1  # after a quarter of a second
+
+    def test_lets_none_try_while_one_is_connecting_or_where_there_is_room(self):
+        seen = traffic()
+
+        look(seen, 1.0, Request(0.0), Request(0.5, is_connecting=True))
+        look(seen, 1.0, Request(0.0), is_full=False)
+
+        assert seen.extra == 0
+
+    def test_of_a_server_that_answers_in_order_lets_none_try(self):
+        seen = traffic(newest_answered_s=0.5, answered_at_s=0.6)
+
+        look(seen, 1.0, Request(0.55))
+
+        assert seen.extra == 0
+
+    def test_that_ends_is_told_once(self):
+        seen = traffic()
+        look(seen, 1.0, Request(0.0))
+        seen.answered_at_s = 1.0
+
+        assert look(seen, 1.01, Request(0.9)) is True
+        assert look(seen, 1.02, Request(0.9)) is False
+        assert seen.extra == 0
+
+
+class TestGivingUp:
+    def late_ones(self):
+        seen = traffic(newest_answered_s=3.0, answered_at_s=3.0)
+        requests = [Request(1.0), Request(1.9), Request(2.5)]
+        look(seen, 3.0, *requests)
+        return seen, requests
+
+    def test_hits_as_many_of_the_late_as_others_wait_the_oldest_first(self):
+        seen, requests = self.late_ones()
+
+        assert seen.to_give_up(3.0, requests, waiting=1, is_at_most=True) == requests[:1]
+        assert seen.to_give_up(3.0, requests, waiting=9, is_at_most=True) == requests[:2]
+
+    @pytest.mark.parametrize(("waiting", "is_at_most"), [(9, False), (0, True)])
+    def test_hits_none_where_nobody_waits_or_there_is_room(self, waiting, is_at_most):
+        seen, requests = self.late_ones()
+
+        assert not seen.to_give_up(3.0, requests, waiting, is_at_most)
+
+    def behind_one(self, *, lowest_s=0.005):
+        seen = traffic(newest_answered_s=0.9, answered_at_s=1.0)
+        requests = [Request(0.95, lowest_s), Request(0.96, lowest_s)]
+        return seen, requests
+
+    def test_hits_the_oldest_of_a_server_that_serves_one_at_a_time_after_a_second(self):
+        seen, requests = self.behind_one()
+        given_up = []
+        for now_s in (1.9, 2.05, 2.1):
+            look(seen, now_s, *requests)
+            given_up.append(list(seen.to_give_up(now_s, requests, 5, False)))
+
+        assert given_up == [[], requests[:1], []]
+
+    def test_leaves_a_slow_server_ten_times_as_long_as_its_fastest_answer(self):
+        seen, requests = self.behind_one(lowest_s=0.5)
+        look(seen, 4.0, *requests)
+
+        assert not seen.to_give_up(4.0, requests, 5, False)
+
+    def test_hits_none_of_a_server_that_never_answered(self):
+        seen = traffic()
+        requests = [Request(0.0), Request(0.1)]
+        look(seen, 4.0, *requests)
+
+        assert not seen.to_give_up(4.0, requests, 5, False)
+
+
+class TestATimeOut:
+    def test_of_the_first_in_a_server_s_queue_is_its_own_and_of_the_others_was_behind_it(self):
+        seen = traffic()
+
+        assert [seen.on_stuck(began_s, began_s + 5.0) for began_s in (1.0, 1.1, 1.2)] == [
+            False,
+            True,
+            True,
+        ]
+
+    def test_of_one_that_began_after_the_others_had_ended_is_its_own(self):
+        seen = traffic()
+        seen.on_stuck(1.0, 6.0)
+
+        assert seen.on_stuck(6.1, 11.1) is False
+
+    def test_on_a_server_that_answered_a_later_one_is_its_own(self):
+        seen = traffic()
+        seen.on_stuck(1.0, 6.0)
+        seen.newest_answered_s = 2.0
+
+        assert seen.on_stuck(1.1, 6.1) is False
