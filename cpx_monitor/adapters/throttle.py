@@ -66,8 +66,7 @@ class Throttle:
         """Whether a refusal says something of ``who`` alone; it counts as the latest refusal.
 
         Cases: no time is named, and three in a row are too many; the gate was shut before; the
-        first one, or the same one again, while others are let in; another, with many let in
-        between.
+        first one, or the same one again; another, with many let in between.
         """
         let_in = self.let_in - self._let_in_at_refusal
         is_first_or_same = self._refused_last is None or self._refused_last == who
@@ -77,7 +76,7 @@ class Throttle:
             return self._in_a_row < MANY_IN_A_ROW and self.let_in > 0
         if self.is_active:
             return False
-        return let_in >= (1 if is_first_or_same else LET_IN_BETWEEN)
+        return is_first_or_same or let_in >= LET_IN_BETWEEN
 
     def refused(self, now_s: float, wait_s: float) -> None:
         """A request was refused, and none is welcome for that long."""
