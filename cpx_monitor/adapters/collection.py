@@ -172,7 +172,7 @@ class Collection:
             # To come again at once is no time to wait for: like a refusal that names none.
             wait_s = retry_after_s(answer.header("retry-after")) or None
         if wait_s is not None:
-            again_after_s = wait_s if self._budget.after_named_wait(ip) else None
+            again_after_s = 0.0 if self._budget.after_named_wait(ip) else None
             return Outcome(Failure.REFUSED, wait_s, again_after_s)
         again_after_s = backoff_s(1, chance()) if self._budget.after_failure(ip) else None
         # 429 is about us, 503 without a time about that one instance, as far as others answer.

@@ -263,7 +263,7 @@ class WorkerPool(Generic[Task]):
             if is_held_back:
                 self._hold_back(task)
             else:
-                due_s = ended_s + outcome.again_after_s
+                due_s = ended_s + max(outcome.again_after_s, outcome.wait_s or 0.0)
                 heapq.heappush(self._later, (due_s, next(self._turns), task))
 
     def _hold_back(self, task: Task) -> None:
