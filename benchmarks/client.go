@@ -2,7 +2,8 @@
 //
 //	client URL CONCURRENCY
 //
-// prints the seconds it took, start-up apart, and how many instances answered.
+// prints the seconds it took, start-up apart, how many instances answered, the concurrency, and the
+// seconds of CPU.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -47,6 +49,12 @@ func fetch(client *http.Client, url string) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
+func cpuSeconds() float64 {
+	var usage syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}
+
 func main() {
 	url := os.Args[1]
 	concurrency, _ := strconv.Atoi(os.Args[2])
@@ -54,7 +62,7 @@ func main() {
 		Timeout:   5 * time.Second,
 		Transport: &http.Transport{MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency},
 	}
-	began := time.Now()
+	began, cpuBefore := time.Now(), cpuSeconds()
 	body, err := fetch(client, url+"/servers")
 	if err != nil {
 		panic(err)
@@ -94,11 +102,12 @@ func main() {
 	close(next)
 	workers.Wait()
 	took := time.Since(began)
+	cpu := cpuSeconds() - cpuBefore
 	answered := 0
 	for _, one := range fleet {
 		if one.ok {
 			answered++
 		}
 	}
-	fmt.Printf("%.6f %d\n", took.Seconds(), answered)
+	fmt.Printf("%.6f %d %d %.6f\n", took.Seconds(), answered, concurrency, cpu)
 }

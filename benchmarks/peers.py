@@ -2,12 +2,13 @@
 
     python peers.py NAME URL CONCURRENCY
 
-prints the seconds it took, imports apart, and how many instances answered. For cpx_monitor a
-CONCURRENCY of 0 is its own choice, which it prints as well.
+prints the seconds it took, imports apart, how many instances answered, the concurrency, and the
+seconds of CPU. For cpx_monitor a CONCURRENCY of 0 is its own choice.
 """
 
 import asyncio
 import json
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,56 @@ def cpx_monitor(url, concurrency):
     )
     yield
     yield len(fleet.snapshot().answered), limit.value
+
+
+def bare_epoll(url, concurrency):
+    """The floor: sockets and epoll, and not a look at what comes."""
+    import select
+    import socket
+
+    host, _, prefix = url.removeprefix("http://").partition("/")
+    name, _, port = host.rpartition(":")
+    place = (name, int(port))
+    yield
+    with socket.create_connection(place) as listing:
+        close = f"GET /{prefix}/servers HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        listing.sendall(close.encode())
+        whole = b"".join(iter(lambda: listing.recv(1 << 20), b""))
+    waiting = in_order(whole.partition(b"\r\n\r\n")[2])
+    before, after = f"GET /{prefix}/".encode(), f" HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    poll, sockets, answers = select.epoll(), {}, []
+    for _ in range(concurrency):
+        sock = socket.create_connection(place)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sockets[sock.fileno()] = sock
+        poll.register(sock, select.EPOLLIN)
+        sock.send(before + waiting.pop().encode() + after)
+    left = len(waiting) + concurrency
+    while left:
+        for number, _ in poll.poll():
+            sock = sockets[number]
+            answers.append(sock.recv(65_536))
+            left -= 1
+            if waiting:
+                sock.send(before + waiting.pop().encode() + after)
+    yield len(answers), concurrency
+
+
+def geventhttpclient(url, concurrency):
+    import gevent.pool
+    from geventhttpclient import HTTPClient
+
+    client = HTTPClient.from_url(url, concurrency=concurrency, connection_timeout=5)
+    prefix = url.removeprefix("http://").partition("/")[2]
+    yield
+
+    def fetched(path):
+        return client.get(f"/{prefix}/{path}").read()
+
+    waiting = in_order(fetched("servers"))
+    pool = gevent.pool.Pool(concurrency)
+    answers = pool.map(lambda ip: parsed(fetched(ip)), waiting)
+    yield len(answers), concurrency
 
 
 def requests_threads(url, concurrency):
@@ -125,9 +176,11 @@ def main():
     name, url, concurrency = sys.argv[1], sys.argv[2], int(sys.argv[3])
     steps = globals()[name](url, concurrency)
     next(steps)
-    began_s = time.perf_counter()
+    began_s, before = time.perf_counter(), os.times()
     answered, used = next(steps)
-    print(f"{time.perf_counter() - began_s:.6f} {answered} {used}")
+    took_s, after = time.perf_counter() - began_s, os.times()
+    cpu_s = after.user + after.system - before.user - before.system
+    print(f"{took_s:.6f} {answered} {used} {cpu_s:.6f}")
 
 
 if __name__ == "__main__":
