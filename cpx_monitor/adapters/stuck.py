@@ -24,6 +24,7 @@ LATE_TIMES_TYPICAL = 4
 SILENT_S = 0.25
 GIVEN_UP_AFTER_S = 1.0
 GIVEN_UP_TIMES_LOWEST = 10
+MANY_IN_VAIN = 3
 MAX_SPREAD = 20.0
 FADING = 0.95
 CALM_S = 0.003
@@ -65,6 +66,7 @@ class Traffic:
         self.is_calm = True
         self._lowest_s = math.inf
         self._acted_at_s = -math.inf
+        self._in_vain = 0  # how many were given up since the last answer, and nothing came of it
         self._is_silent = False
         self._is_serial = True  # as far as is known
         self._late_requests: Sequence[Request] = ()
@@ -96,6 +98,8 @@ class Traffic:
         self._measure_spread(answered)
         self._is_serial = self._is_serial and not self.late
         self._is_silent = bool(in_flight) and self._silence_s(now_s, in_flight) > SILENT_S
+        if self.answered_at_s > self._acted_at_s:
+            self._in_vain = 0
         if not self._is_silent:
             was_extra, self.extra = self.extra, 0
             return was_extra > 0
@@ -125,13 +129,18 @@ class Traffic:
                 return old[:waiting]
         if not (self._is_silent and self._is_serial and firsts and (waiting or firsts[1:])):
             return ()
-        # Not the typical time, for those that waited behind others took long.
-        patience_s = max(GIVEN_UP_AFTER_S, GIVEN_UP_TIMES_LOWEST * self._lowest_s)
+        # Not the typical time, for those that waited behind others took long. Where the next one is
+        # not answered at once, it is stuck as well.
+        times = SILENT_S if self._in_vain else GIVEN_UP_AFTER_S
+        patience_s = max(times, GIVEN_UP_TIMES_LOWEST * self._lowest_s)
         if self.newest_answered_s == -math.inf or (
             now_s - max(self._acted_at_s, self.answered_at_s, firsts[0].began_s) < patience_s
         ):
             return ()
         self._acted_at_s = now_s
+        self._in_vain += 1
+        # No server that serves one at a time has so many in a row that are stuck.
+        self._is_serial = self._in_vain < MANY_IN_VAIN
         return firsts[:1]
 
     def _measure_spread(self, answered: int) -> None:

@@ -64,7 +64,7 @@ def parse_fault(text: str) -> Fault:
     """
     found = _FAULT.fullmatch(text)
     if not found:
-        raise ValueError("a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted")
+        raise ValueError("a fault such as reset, http-503@10% or never*1@10.58.1.7 is expected")
     name, times, every, target = found.groups()
     if (times or every) and name in (REFUSE, CHURN, *TLS):
         raise ValueError(f"{name} is for good")
@@ -95,7 +95,7 @@ def _target(text: str) -> dict[str, Any]:
         return {"address": str(IPv4Address(text))}
     except ValueError:
         raise ValueError(
-            f"{text} is no address, no block of them, no share such as 10% and no turn such as 9/10"
+            f"{text} is neither an address nor a block of them, a share (10%) or a turn (9/10)"
         ) from None
 
 

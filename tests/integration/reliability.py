@@ -259,17 +259,17 @@ instance, so `at-risk` ends with 2 where it can be certain, with 1 where instanc
 of that service, and with 3 where nothing can be said. Sixteen processes ran at a time, which is why
 even the shortest take a while.
 
-A fault hits one instance (`@10.58.1.7`), a share of them at random (`@10%`), a block of neighbours
-(`@10.58.1.1-10.58.1.40`), so many in turn (`@9/10`), or the first answers or every n-th (`*1`, `~5`).
+A fault hits one instance (`@10.58.1.7`), a share of them at random (`@10%`), a block of
+neighbours (`@10.58.1.1-10.58.1.40`), so many in turn (`@9/10`), or the first answers or every n-th
+(`*1`, `~5`).
 
 ## What no client can detect
 
-- An answer does not say whom it is about. A server, or a proxy before it, that swaps two answers of one
-  connection, or answers one request with the data of another, is believed.
-- A second answer that comes so late that nothing more is requested over its connection, and after the
-  last look at it, is never seen, and does no harm. One that is taken for the answer to the next request
-  shows only by the byte too many at the end: where the connection is closed before that, by a time-out
-  or by the server, the answers on it are in doubt only if the server is known to do so.
+- An answer does not say whom it is about. A server, or a proxy before it, that swaps two answers of
+  one connection, or answers one request with the data of another, is believed.
+- A second answer that is taken for the answer to the next request shows only by the byte too many
+  at the end. Where the connection is closed before that, by a time-out or by the server, the
+  answers over it are in doubt only if the server is known to do so.
 
 ## What was tried
 

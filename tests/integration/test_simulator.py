@@ -261,11 +261,14 @@ class TestItsFaults:
         [
             ("nonsense", "there is no such fault; `cpx-server --help` names them"),
             ("list-reset@10%", "list-reset is not for single addresses"),
-            ("reset@10.58.1", "10.58.1 is neither an address nor a share such as 10%"),
+            (
+                "reset@10.58.1",
+                "10.58.1 is neither an address nor a block of them, a share (10%) or a turn (9/10)",
+            ),
             ("reset@10.99.1.1", "no such instance"),
             ("churn*2", "churn is for good"),
             ("reset@101%", "101% is no share"),
-            ("Re set", "a fault such as reset, http-503@10% or never*1@10.58.1.7 is wanted"),
+            ("Re set", "a fault such as reset, http-503@10% or never*1@10.58.1.7 is expected"),
         ],
     )
     def test_that_make_no_sense_end_it_with_3(self, environ, fault, error):

@@ -41,6 +41,22 @@ def test_a_seed_chooses_the_same_instances_again():
     assert len(hit[0]) == 5
 
 
+@pytest.mark.parametrize(
+    ("target", "hit"),
+    [
+        ("10.58.1.3-10.58.1.5", [3, 4, 5]),
+        ("10.58.1.19-10.99.0.0", [19, 20]),
+        ("1/2", [*range(1, 21, 2)]),
+        ("9/10", [*range(1, 10), *range(11, 20)]),
+    ],
+)
+def test_a_fault_may_hit_a_block_of_neighbours_or_so_many_in_turn(target, hit):
+    simulated = simulation(f"http-500@{target}")
+
+    statuses = {ip: ask(simulated, f"/10.58.1.{ip}").status for ip in range(1, 21)}
+    assert [ip for ip, status in statuses.items() if status == 500] == hit
+
+
 @pytest.mark.parametrize("name", ["tls", "refuse", "churn@10.58.1.2"])
 def test_one_that_changes_no_answer_leaves_the_others_to_those_after_it(name):
     assert ask(simulation(name, "http-500"), "/10.58.1.2").status == 500
