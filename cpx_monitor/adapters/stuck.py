@@ -21,6 +21,7 @@ from cpx_monitor.adapters.opening import upper
 
 LATE_S = 0.02
 LATE_TIMES_TYPICAL = 4
+OUT_OF_ORDER_S = 0.01  # threads that begin together do not connect in that order
 SILENT_S = 0.25
 GIVEN_UP_AFTER_S = 1.0
 GIVEN_UP_TIMES_LOWEST = 10
@@ -93,7 +94,8 @@ class Traffic:
         self._late_requests = [
             each
             for each in in_flight
-            if each.began_s < self.newest_answered_s and now_s - each.began_s > late_after_s
+            if each.began_s < self.newest_answered_s - OUT_OF_ORDER_S
+            and now_s - each.began_s > late_after_s
         ]
         self._measure_spread(answered)
         self._is_serial = self._is_serial and not self.late
