@@ -158,3 +158,10 @@ class TestTheListing:
     def test_that_is_no_json_list_is_refused(self, body):
         with pytest.raises(BadAnswer):
             parse_listing(body)
+
+
+def test_ipv6_addresses_come_after_all_others_and_in_numeric_order():
+    listed = ["2001:db8::a", "2001:db8::10", "10.0.0.10", "10.0.0.9", "::2"]
+
+    ordered = list(parse_listing(json.dumps(listed).encode()).spelling_of)
+    assert ordered == ["10.0.0.9", "10.0.0.10", "::2", "2001:db8::a", "2001:db8::10"]

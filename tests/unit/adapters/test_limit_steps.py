@@ -220,3 +220,36 @@ def test_a_fixed_limit_is_what_it_is_and_its_requests_are_all_of_one_round():
     limit.end(limit.round, 0.0, 9.0, Failure.REFUSED)
 
     assert (limit.value, limit.most, limit.round) == (7, 7, 0)
+
+
+class TestTheAnswerToAnEnd:
+    """Whether the number may have changed, so that a caller need not ask each time."""
+
+    def test_is_no_within_a_round_and_yes_at_its_end(self):
+        limit = AdaptiveLimit(1000)
+        limit.begin_collection(keeps=True)
+
+        told = [limit.end(limit.round, 100.0, 100.1) for _ in range(limit.value)]
+
+        assert told == [False] * 7 + [True]
+
+    def test_is_no_for_a_request_of_another_round_and_for_one_instance_s_own_trouble(self):
+        limit = AdaptiveLimit(1000)
+        limit.begin_collection(keeps=True)
+        limit.end(limit.round, 100.0, 100.1)
+
+        assert limit.end(limit.round - 1, 100.0, 100.1) is False
+        assert limit.end(limit.round, 100.0, 100.1, Failure.BROKEN) is False
+
+    def test_is_no_while_a_round_is_too_short_to_tell(self):
+        limit = AdaptiveLimit(1000)
+        limit.begin_collection(keeps=True)
+
+        assert [limit.end(limit.round, 100.0, 100.001) for _ in range(9)] == [False] * 9
+
+    def test_is_yes_for_trouble_and_always_no_of_a_fixed_number(self):
+        limit = AdaptiveLimit(1000)
+        limit.begin_collection(keeps=True)
+
+        assert limit.end(limit.round, 100.0, 100.1, Failure.REFUSED) is True
+        assert FixedLimit(7).end(0, 100.0, 100.1, Failure.REFUSED) is False

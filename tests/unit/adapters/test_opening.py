@@ -23,6 +23,18 @@ class TestThePace:
         assert grown(Opening(), wait_s=0.002, periods=1) == FIRST_PER_S / 2
         assert grown(Opening(), wait_s=1.0, periods=30) == MIN_PER_S
 
+    def test_is_halved_at_once_where_many_wait_and_else_once_for_each_latency(self):
+        many, few = Opening(), Opening()
+        for opening, wait_s in ((many, 2.1 / FIRST_PER_S), (few, 0.6 / FIRST_PER_S)):
+            opening.answered(1, LATENCY_S, LATENCY_S, 0.5)
+            for number in range(4):
+                opening.answered(number, LATENCY_S, LATENCY_S, 0.5)
+            for number in range(9):
+                opening.answered(number, LATENCY_S + wait_s, LATENCY_S, 0.501)
+
+        raised = grown(Opening(), wait_s=0.0, periods=1)
+        assert (many.per_s, few.per_s) == (raised / 2, raised)
+
     def test_stays_where_hardly_one_waits(self):
         assert grown(Opening(), wait_s=0.4 / FIRST_PER_S, periods=5) == FIRST_PER_S
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cpx_monitor.adapters.retry import RetryBudget, backoff_s
+from cpx_monitor.adapters.retry import RetryBudget, backoff_s, chance
 
 
 class TestTheBudget:
@@ -39,6 +39,26 @@ class TestTheBudget:
 
         assert [budget.after_exhaustion("a") for _ in range(6)] == [True] * 4 + [False] * 2
         assert budget.left == 10
+
+    def test_asks_again_where_an_answer_is_in_doubt_unless_that_was_the_second_attempt(self):
+        budget = RetryBudget(instances=1)
+
+        assert [budget.after_doubt("a") for _ in range(3)] == [True, False, False]
+        assert budget.left == 10
+
+    def test_counts_a_request_that_was_given_up_as_an_attempt(self):
+        budget = RetryBudget(instances=1)
+        budget.attempted("a")
+
+        assert not budget.after_doubt("a")
+        assert budget.after_failure("b")
+
+
+def test_chance_is_a_number_from_0_to_1_that_varies():
+    seen = {chance() for _ in range(500)}
+
+    assert 0 <= min(seen) < 0.1
+    assert 0.9 < max(seen) <= 1
 
 
 class TestTheBackoff:

@@ -45,6 +45,43 @@ class TestARequest:
 
         assert seen.late == 0
 
+    def test_is_not_late_where_that_one_began_hardly_later(self):
+        seen = traffic(newest_answered_s=1.005, answered_at_s=1.06)
+
+        look(seen, 1.1, Request(1.0))
+
+        assert seen.late == 0
+
+
+class TestWhatAnswersTake:
+    def test_is_known_by_the_middle_one_and_by_what_four_fifths_are_under(self):
+        seen = traffic()
+
+        look(seen, 1.0, *(Request(1.0, took_s) for took_s in (0.5, 0.1, 0.3, 0.2, 0.4, 0.0)))
+
+        assert (seen.typical_s, seen.upper_s) == (0.3, 0.5)
+
+    @pytest.mark.parametrize(
+        ("took_s", "is_calm"), [(0.002, True), (0.003, True), (0.004, False), (0.0, False)]
+    )
+    def test_tells_whether_the_server_is_calm(self, took_s, is_calm):
+        """Three milliseconds are, whatever the lowest was; 0 is no answer, so nothing changes."""
+        seen = traffic()
+        look(seen, 1.0, Request(1.0, 0.001), Request(1.0, 0.1), Request(1.0, 0.1))
+        assert not seen.is_calm
+
+        look(seen, 2.0, Request(1.0, took_s))
+        assert seen.is_calm is is_calm
+
+    def test_a_third_more_than_the_lowest_is_calm(self):
+        seen = traffic()
+
+        look(seen, 1.0, Request(1.0, 0.02), Request(1.0, 0.026), Request(1.0, 0.026))
+        assert seen.is_calm
+
+        look(seen, 1.0, Request(1.0, 0.028))
+        assert not seen.is_calm
+
 
 class TestTheSpread:
     def test_is_how_many_are_sent_for_one_that_is_answered(self):
@@ -53,6 +90,15 @@ class TestTheSpread:
         look(seen, 9.1, *[Request(1.0)] * 27, answered=9)
 
         assert seen.spread == pytest.approx(3.7)
+
+    def test_fades_and_counts_none_twice(self):
+        seen = traffic(newest_answered_s=9.0, answered_at_s=9.0)
+        requests = [Request(1.0)] * 10
+        look(seen, 9.1, *requests, answered=10)
+        look(seen, 9.12, *requests, answered=10)
+
+        # 9.5 of each are remembered.
+        assert seen.spread == pytest.approx(20 / 10.5)
 
     def test_is_bounded(self):
         seen = traffic(newest_answered_s=9.0, answered_at_s=9.0)
@@ -126,6 +172,46 @@ class TestGivingUp:
             given_up.append(list(seen.to_give_up(now_s, requests, 5, False)))
 
         assert given_up == [[], requests[:1], []]
+
+    def test_hits_the_next_ones_sooner_and_after_three_in_vain_none(self):
+        seen, _ = self.behind_one(lowest_s=0.005)
+        requests = [Request(0.95 + number / 1000) for number in range(9)]
+        given_up_at_s = []
+        for step in range(200):
+            now_s = 1.5 + step / 50
+            look(seen, now_s, *requests)
+            given_up_at_s += [now_s for _ in seen.to_give_up(now_s, requests, 5, False)]
+
+        first, second, third = given_up_at_s
+        assert first == pytest.approx(2.0, abs=0.03)
+        assert second - first == pytest.approx(0.26, abs=0.03)
+        assert third - second == pytest.approx(0.26, abs=0.03)
+
+    def test_begins_anew_with_the_next_answer(self):
+        seen, requests = self.behind_one()
+        look(seen, 2.05, *requests)
+        assert seen.to_give_up(2.05, requests, 5, False)
+        seen.answered_at_s = seen.newest_answered_s = 2.06
+
+        later = [Request(2.055), Request(2.07)]
+        look(seen, 2.9, *later)
+        assert not seen.to_give_up(2.9, later, 5, False)
+        look(seen, 3.1, *later)
+        assert seen.to_give_up(3.1, later, 5, False) == later[:1]
+
+    def test_waits_for_a_second_from_when_the_oldest_began(self):
+        seen = traffic(newest_answered_s=0.9, answered_at_s=1.0)
+        requests = [Request(1.5), Request(1.6)]
+        look(seen, 2.3, *requests)
+
+        assert not seen.to_give_up(2.3, requests, 5, False)
+
+    @pytest.mark.parametrize(("in_flight", "waiting", "hits"), [(2, 0, 1), (1, 1, 1), (1, 0, 0)])
+    def test_hits_it_only_where_others_wait_behind_it(self, in_flight, waiting, hits):
+        seen, requests = self.behind_one()
+        look(seen, 2.05, *requests[:in_flight])
+
+        assert len(seen.to_give_up(2.05, requests[:in_flight], waiting, False)) == hits
 
     def test_leaves_a_slow_server_ten_times_as_long_as_its_fastest_answer(self):
         seen, requests = self.behind_one(lowest_s=0.5)
