@@ -69,7 +69,7 @@ def parse_listing(body: bytes) -> Listing:
             except (TypeError, ValueError):
                 rejected.append(_quoted(entry))
     ipv4 = sorted(packed_of, key=packed_of.__getitem__)
-    spelling_of = dict(zip(ipv4, ipv4, strict=True))
+    spelling_of = {ip: ip for ip in ipv4}
     for ip in sorted(others, key=address_order):
         spelling_of[ip] = others[ip]
     return Listing(spelling_of, tuple(rejected))

@@ -58,8 +58,8 @@ class Traffic:
     began that has been answered, are kept up to date by the workers.
     """
 
-    def __init__(self) -> None:
-        self.answered_at_s = -math.inf
+    def __init__(self, now_s: float) -> None:
+        self.answered_at_s = now_s  # for want of an answer
         self.newest_answered_s = -math.inf
         self.late = self.extra = 0
         self.spread = 1.0
@@ -74,9 +74,6 @@ class Traffic:
         self._stuck = -math.inf, -math.inf
         self._answered = 0
         self._recently_answered = self._recently_late = 0.0
-
-    def begin(self, now_s: float) -> None:
-        self.answered_at_s = now_s
 
     def look(
         self,

@@ -120,7 +120,7 @@ class WorkerPool(Generic[Task]):
         self._workers: set[Worker] = set()
         self._is_over = Event()
         self._ceiling: float = math.inf
-        self._traffic = Traffic()
+        self._traffic = Traffic(clock.monotonic_s())
         self._opening = Opening()
         self._is_opening = False
         self._throttle_turn: Any = None
@@ -136,8 +136,6 @@ class WorkerPool(Generic[Task]):
         """
         self._waiting.extend(tasks)
         self._ends_at_s = ends_at_s
-        self._is_over.clear()
-        self._traffic.begin(self._clock.monotonic_s())
         looking = gevent.spawn(self._keep_looking)
         try:
             self._open_more()

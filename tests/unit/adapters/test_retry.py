@@ -52,6 +52,8 @@ class TestTheBudget:
 
         assert not budget.after_doubt("a")
         assert budget.after_failure("b")
+        budget.attempted("b")
+        assert not budget.after_failure("b")
 
 
 def test_chance_is_a_number_from_0_to_1_that_varies():

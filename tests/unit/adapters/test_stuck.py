@@ -12,8 +12,7 @@ class Request(NamedTuple):
 
 
 def traffic(*, newest_answered_s=None, answered_at_s=0.0):
-    seen = Traffic()
-    seen.begin(answered_at_s)
+    seen = Traffic(answered_at_s)
     if newest_answered_s is not None:
         seen.newest_answered_s = newest_answered_s
     return seen
@@ -54,6 +53,11 @@ class TestARequest:
 
 
 class TestWhatAnswersTake:
+    def test_is_nothing_at_first_and_the_server_is_taken_to_be_calm(self):
+        seen = traffic()
+
+        assert (seen.typical_s, seen.upper_s, seen.is_calm) == (0.0, 0.0, True)
+
     def test_is_known_by_the_middle_one_and_by_what_four_fifths_are_under(self):
         seen = traffic()
 
