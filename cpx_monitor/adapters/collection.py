@@ -15,12 +15,13 @@ from cpx_monitor.adapters.transport import (
     BrokenOff,
     Connection,
     Exhausted,
+    NotUsable,
     OtherStatus,
     TimedOut,
     Transport,
     TransportError,
 )
-from cpx_monitor.adapters.worker_pool import SETTLED, Outcome, WorkerPool
+from cpx_monitor.adapters.worker_pool import Outcome, WorkerPool
 from cpx_monitor.app.ports import Clock
 from cpx_monitor.domain.fleet import Observation, Unknown
 
@@ -65,6 +66,7 @@ class Collection:
         self._keeps = keeps
         self._observed: dict[str, Observation] = {}
         self._budget = RetryBudget(len(spelling_of))
+        self._broke_when_kept: set[str] = set()
         self._was_exhausted = False
         self._timed_out = f"timed out after {timeout_s:g} s"
 
@@ -76,17 +78,17 @@ class Collection:
     def run(self) -> tuple[Observation, ...]:
         """An observation of each, in the order of ``spelling_of``."""
         self._limit.begin_collection(self._keeps)
-        settling_s = self._poll(mixed(self._spelling_of))
+        settling_s = self._poll(mixed(self._spelling_of), keeps=self._keeps, are_last=False)
         in_doubt = self._in_doubt(settling_s)
         if in_doubt:
             # No connection to this server is used twice from now on.
             self._limit.begin_collection(False)
-            self._poll(in_doubt)
+            self._poll(in_doubt, keeps=False, are_last=True)
         if self._was_exhausted:
             self._transport.close_idle()  # or what comes next finds no descriptor either
         return tuple([self._observed[ip] for ip in self._spelling_of])
 
-    def _poll(self, ips: list[str]) -> float:
+    def _poll(self, ips: list[str], *, keeps: bool, are_last: bool) -> float:
         pool = WorkerPool(
             self._limit,
             Throttle(self._clock.monotonic_s()),
@@ -94,8 +96,9 @@ class Collection:
             self._transport.connection,
             self,
             self._timeout_s,
+            keeps,
         )
-        for ip in pool.run(ips, self._ends_at_s):
+        for ip in pool.run(ips, self._ends_at_s, are_last_attempts=are_last):
             self._leave(ip)
         return pool.settling_s
 
@@ -117,6 +120,8 @@ class Collection:
         return [ip for ip in in_doubt if self._budget.after_doubt(ip)]
 
     def ask(self, connection: Connection, ip: str, ends_at_s: float) -> Outcome | None:
+        if self._broke_when_kept and ip in self._broke_when_kept:
+            connection.close()  # or the second attempt may meet what the first did
         try:
             body = connection.get(self._spelling_of[ip], ends_at_s, MAX_INSTANCE_BYTES)
         except OtherStatus as answer:
@@ -126,17 +131,19 @@ class Collection:
             return self._on_time_out(ip, ends_at_s)
         except TransportError as error:
             self._observed[ip] = Unknown(ip, str(error))
-            return self._on_no_answer(ip, error)
+            return self._on_no_answer(ip, error, connection)
         self._observed[ip] = parse_instance(ip, body)
         return None
 
     def give_up(self, ip: str, after_s: float) -> None:
         self._budget.attempted(ip)
-        self._observed[ip] = Unknown(ip, f"no answer within {after_s:.0f} s")
+        self._observed[ip] = Unknown(ip, f"no answer within {round(after_s, 1):g} s")
 
     def ask_again(self, ip: str) -> bool:
-        self._observed[ip] = Unknown(ip, f"{self._timed_out} behind another instance")
-        return self._budget.after_failure(ip)
+        may = self._budget.after_failure(ip)
+        if may:
+            self._observed[ip] = Unknown(ip, f"{self._timed_out} behind another instance")
+        return may
 
     def _leave(self, ip: str) -> None:
         """There is no time for this one any more."""
@@ -154,19 +161,28 @@ class Collection:
         self._observed[ip] = Unknown(ip, reason)
         return Outcome(Failure.TIMED_OUT)
 
-    def _on_no_answer(self, ip: str, error: TransportError) -> Outcome:
+    def _on_no_answer(
+        self, ip: str, error: TransportError, connection: Connection
+    ) -> Outcome | None:
+        """Cases: this machine ran out of something; the connection broke; something came that is no
+        answer; nobody listens, and the like.
+        """
         failure, again = None, False
+        if isinstance(error, NotUsable):
+            return None
         if isinstance(error, Exhausted):
             self._was_exhausted = True
             failure, again = Failure.EXHAUSTED, self._budget.after_exhaustion(ip)
         elif isinstance(error, BrokenOff):
             failure, again = Failure.BROKEN, self._budget.after_failure(ip)
+            if not connection.connect_s:
+                self._broke_when_kept.add(ip)
         return Outcome(failure, again_after_s=backoff_s(1, chance()) if again else None)
 
-    def _on_other_status(self, ip: str, answer: OtherStatus) -> Outcome:
+    def _on_other_status(self, ip: str, answer: OtherStatus) -> Outcome | None:
         """Cases: a refusal, with a time or without; what may pass; what will not."""
         if answer.status not in MAY_PASS:
-            return SETTLED
+            return None
         wait_s = None
         if answer.status in REFUSALS:
             # To come again at once is no time to wait for: like a refusal that names none.

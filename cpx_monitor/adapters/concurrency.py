@@ -49,6 +49,9 @@ class Limit(Protocol):
     def raise_to(self, value: int) -> None:
         """So many in flight did no harm."""
 
+    def serves_many(self) -> None:
+        """The server answers out of order, so that it certainly serves several at once."""
+
 
 class FixedLimit:
     """Just so many."""
@@ -69,6 +72,9 @@ class FixedLimit:
     def raise_to(self, value: int) -> None:
         pass
 
+    def serves_many(self) -> None:
+        pass
+
 
 class AdaptiveLimit:
     """Finds what a server can take, differently for the two kinds there are.
@@ -78,8 +84,9 @@ class AdaptiveLimit:
     those that make the median latency longer than the lowest one (Little's law). Beyond five it
     goes only where latency stays flat, for then nothing queues.
 
-    One that keeps them has no such queue. The number doubles while that makes the whole faster, or
-    leaves latency flat, and then holds the best one seen.
+    One that keeps connections has to accept each only once (see ``opening``), and where answers
+    come out of order a long latency is no sign of a queue. The number doubles while that makes the
+    whole faster, or leaves latency flat, and then holds the best one seen.
 
     What was learnt stays from one collection to the next.
     """
@@ -138,8 +145,12 @@ class AdaptiveLimit:
         if value > self._value:
             self._set(value)
 
+    def serves_many(self) -> None:
+        self._has_queue = False
+
     def _begin_anew(self, keeps: bool) -> None:
         self._keeps = keeps
+        self._has_queue = not keeps
         self._is_searching = True
         self._lowest_s = math.inf
         self._best_rate = 0.0
@@ -151,7 +162,7 @@ class AdaptiveLimit:
         self._lowest_s = min(self._lowest_s, *self._latencies_s)
         median_s = sorted(self._latencies_s)[len(self._latencies_s) // 2]
         is_flat = median_s <= self.FLAT * self._lowest_s
-        if self._keeps:
+        if not self._has_queue:
             self._decide_keeping(len(self._latencies_s) / round_s, median_s, is_flat)
         else:
             self._decide_closing(median_s, is_flat)

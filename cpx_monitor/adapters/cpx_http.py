@@ -10,6 +10,7 @@ from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_listing
 from cpx_monitor.adapters.retry import MOST_LIST_ATTEMPTS, backoff_s, chance
 from cpx_monitor.adapters.transport import (
     BrokenOff,
+    Doubtful,
     Exhausted,
     NoSuchHost,
     NotUsable,
@@ -169,7 +170,7 @@ class CpxHttpFleet:
                 why = f"no answer within the deadline of {self._deadline_s:g} s"
         trouble = _TROUBLE_OF.get(type(error), Trouble.UNREACHABLE)
         unavailable = FleetUnavailable(f"cannot reach CPX at {self._url.shown}: {why}", trouble)
-        may_pass = isinstance(error, BrokenOff | Exhausted)
+        may_pass = isinstance(error, BrokenOff | Exhausted | Doubtful)
         return _MayPass(unavailable, None) if may_pass else unavailable
 
     def _other_status(self, answer: OtherStatus) -> Exception:

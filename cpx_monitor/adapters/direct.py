@@ -79,8 +79,8 @@ class DirectTransport:
     def close_idle(self) -> None:
         self.kept.close_idle()
 
-    def connect(self, ends_at_s: float) -> socket.socket:
-        """A connection to the first of the host's addresses that takes one.
+    def connect(self, ends_at_s: float) -> tuple[socket.socket, float]:
+        """A connection to the first of the host's addresses that takes one, and how long that took.
 
         Each gets its share of the time that is left, so that one that swallows packets does not
         use up all of it.
@@ -89,7 +89,9 @@ class DirectTransport:
         for position, address in enumerate(addresses):
             try:
                 with gevent.Timeout(left_s(ends_at_s) / (len(addresses) - position), TimedOut):
+                    began_s = monotonic()
                     sock = _connected(address)
+                    connect_s = monotonic() - began_s
                     if self._tls is not None:
                         sock = _secured(sock, self._tls, self._host)
             except (OSError, TimedOut) as error:
@@ -103,7 +105,7 @@ class DirectTransport:
             else:
                 if position:
                     self._addresses = [address, *(each for each in addresses if each != address)]
-                return sock
+                return sock, connect_s
         raise AssertionError("a look-up gave nothing")
 
     def _time_out_those_due(self) -> None:

@@ -5,8 +5,8 @@ timer, twenty times a second, looks after the time-outs of all connections. The 
 waits in one switch to the loop, and is switched back to with the answer or with what went wrong.
 
 Most answers of a server have the same header lines to the byte, but for a date that changes once a
-second. Header lines that came before need not be taken apart again, so such an answer is known
-whole by its length.
+second. Header lines that came before need not be taken apart again, so its length is
+enough to tell that it is complete.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import gevent
 
 from cpx_monitor.adapters.answer import Answer
 from cpx_monitor.adapters.transport import (
+    QUIET_S,
     BrokenOff,
     Doubtful,
     OtherStatus,
@@ -97,6 +98,8 @@ class DirectConnection:
         return self._socket is not None
 
     def get(self, path: str, ends_at_s: float, max_bytes: int) -> bytes:
+        if not self._kept.is_reliable:
+            self.close()
         was_open = self._socket is not None
         self._max_bytes = max_bytes
         try:
@@ -159,17 +162,24 @@ class DirectConnection:
             self._waiter.throw(TimedOut())
 
     def _open(self, ends_at_s: float) -> None:
-        began_s = monotonic()
         self.is_connecting = True
         try:
-            self._socket = sock = self._server.connect(ends_at_s)
+            self._socket, self.connect_s = self._server.connect(ends_at_s)
         finally:
             self.is_connecting = False
-            self.connect_s = monotonic() - began_s
+        sock = self._socket
         self._recv, self._send = sock.recv, sock.send
         self.taken, self._is_used = [], False
         self._watcher = self._hub.loop.io(sock.fileno(), READABLE)
         self._watcher.start(self._on_readable)
+        if not self._kept.is_reliable:
+            self._expect_nothing()
+
+    def _expect_nothing(self) -> None:
+        """From a server that has sent too much, an answer may come before anything is requested."""
+        gevent.sleep(QUIET_S)
+        if self._socket is None:
+            raise BrokenOff("an answer came before anything was requested")
 
     def _send_rest(self, request: bytes, ends_at_s: float) -> None:
         assert self._socket is not None

@@ -48,7 +48,9 @@ class KeptConnections(Generic[C]):
         return None
 
     def put(self, connection: C) -> None:
-        if connection.is_open:
+        if not self.is_reliable:
+            connection.close()
+        elif connection.is_open:
             self._idle.append(connection)
 
     def doubtful(self) -> list[str]:

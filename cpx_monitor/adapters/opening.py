@@ -1,6 +1,6 @@
 """How fast to open connections that stay open, so that a short listen queue is never overrun.
 
-How many wait in the queue is not to be seen, and by the time that a request waits for long it has
+How many wait in the queue cannot be seen, and by the time that a request waits for long it has
 overflowed. But what a first answer takes longer than others do is the time that its connection
 waited to be accepted, and pace times that wait is how many do (Little's law). The pace is raised
 while hardly any connection seems to wait, halved where one may, and from then on raised with care.
@@ -18,7 +18,7 @@ MIN_SAMPLES = 5
 
 
 def upper(took_s: Sequence[float]) -> float:
-    """What four fifths of them are under."""
+    """The 80th percentile."""
     return sorted(took_s)[len(took_s) * 4 // 5]
 
 

@@ -25,7 +25,10 @@ OUT_OF_ORDER_S = 0.01  # threads that begin together do not connect in that orde
 SILENT_S = 0.25
 GIVEN_UP_AFTER_S = 1.0
 GIVEN_UP_TIMES_LOWEST = 10
-MANY_IN_VAIN = 3
+MANY_IN_VAIN = 5
+MANY_NOT_ACCEPTED = 4
+ENOUGH_ANSWERED = 20
+MANY_OUT_OF_ORDER = 3
 MAX_SPREAD = 20.0
 FADING = 0.95
 CALM_S = 0.003
@@ -34,11 +37,13 @@ CALM_TIMES_LOWEST = 1.35
 
 class Request(Protocol):
     """The one that a worker has in flight: when it began, and whether it is still connecting;
-    ``took_s`` is how long the worker's last answer took, 0 where it had none.
+    ``took_s`` is how long the worker's last answer took, 0 where it had none, and ``is_served``
+    says that its connection has carried an answer.
     """
 
     began_s: float
     took_s: float
+    is_served: bool
 
     @property
     def is_connecting(self) -> bool: ...
@@ -54,23 +59,27 @@ class Traffic:
     without delay, so that the server has time to accept more connections. All times are of one
     monotonic clock.
 
-    ``answered_at_s``, when the last answer came, and ``newest_answered_s``, when the latest request
-    began that has been answered, are kept up to date by the workers.
+    ``is_serial`` is whether the server may serve one at a time, as far as is known.
+    ``answered_at_s``, when the last answer came, ``newest_answered_s``, when the latest request
+    began that has been answered, and ``out_of_order``, how many were answered after one that began
+    clearly later, are kept up to date by the workers.
     """
 
     def __init__(self, now_s: float) -> None:
-        self.answered_at_s = now_s  # for want of an answer
+        self.answered_at_s = now_s  # no answer yet
         self.newest_answered_s = -math.inf
         self.late = self.extra = 0
         self.spread = 1.0
+        self.out_of_order = 0
         self.typical_s = self.upper_s = 0.0
         self.is_calm = True
         self._lowest_s = math.inf
         self._acted_at_s = -math.inf
         self._in_vain = 0  # how many were given up since the last answer, and nothing came of it
         self._is_silent = False
-        self._is_serial = True  # as far as is known
+        self.is_serial = True
         self._late_requests: Sequence[Request] = ()
+        self._was_late_when_kept = False
         self._stuck = -math.inf, -math.inf
         self._answered = 0
         self._recently_answered = self._recently_late = 0.0
@@ -94,8 +103,9 @@ class Traffic:
             if each.began_s < self.newest_answered_s - OUT_OF_ORDER_S
             and now_s - each.began_s > late_after_s
         ]
+        self._was_late_when_kept |= any(each.is_served for each in self._late_requests)
         self._measure_spread(answered)
-        self._is_serial = self._is_serial and not self.late
+        self.is_serial = self.is_serial and not (self.late or self.serves_many)
         self._is_silent = bool(in_flight) and self._silence_s(now_s, in_flight) > SILENT_S
         if self.answered_at_s > self._acted_at_s:
             self._in_vain = 0
@@ -103,7 +113,7 @@ class Traffic:
             was_extra, self.extra = self.extra, 0
             return was_extra > 0
         # One that has answered, and in order, is not helped by a longer queue.
-        may_be_stuck_itself = self._is_serial and self.newest_answered_s > -math.inf
+        may_be_stuck_itself = self.is_serial and self.newest_answered_s > -math.inf
         is_connecting = any(each.is_connecting for each in in_flight)
         if is_full and not may_be_stuck_itself and not is_connecting:
             self.extra += 1
@@ -126,7 +136,7 @@ class Traffic:
             ]
             if old:
                 return old[:waiting]
-        if not (self._is_silent and self._is_serial and firsts and (waiting or firsts[1:])):
+        if not (self._is_silent and self.is_serial and firsts and (waiting or firsts[1:])):
             return ()
         # Not the typical time, for those that waited behind others took long. Where the next one is
         # not answered at once, it is stuck as well.
@@ -139,7 +149,7 @@ class Traffic:
         self._acted_at_s = now_s
         self._in_vain += 1
         # No server that serves one at a time has so many in a row that are stuck.
-        self._is_serial = self._in_vain < MANY_IN_VAIN
+        self.is_serial = self._in_vain < MANY_IN_VAIN
         return firsts[:1]
 
     def _measure_spread(self, answered: int) -> None:
@@ -151,6 +161,23 @@ class Traffic:
         sent = 1 + self._recently_answered + self._recently_late
         self.spread = min(MAX_SPREAD, sent / (1 + self._recently_answered))
 
+    @property
+    def serves_many(self) -> bool:
+        """Whether the server certainly serves several at once."""
+        return self.out_of_order >= MANY_OUT_OF_ORDER
+
+    @property
+    def is_not_accepting(self) -> bool:
+        """Whether a server that keeps connections serves no more of them: the first request over
+        several is late, many others were answered, and none was ever late over one that had
+        answered before.
+        """
+        return (
+            self.late >= MANY_NOT_ACCEPTED
+            and self._answered >= ENOUGH_ANSWERED
+            and not self._was_late_when_kept
+        )
+
     def on_stuck(self, began_s: float, ended_s: float) -> bool:
         """A request has timed out or was given up; whether it had been waiting behind another that
         was, on a server that serves one at a time.
@@ -161,7 +188,7 @@ class Traffic:
             return False
         self._stuck = min(first_began_s, began_s), max(last_ended_s, ended_s)
         is_answered = self.newest_answered_s > began_s
-        return self._is_serial and began_s > first_began_s and not is_answered
+        return self.is_serial and began_s > first_began_s and not is_answered
 
     def _silence_s(self, now_s: float, in_flight: Sequence[Request]) -> float:
         return now_s - max(self.answered_at_s, in_flight[0].began_s)

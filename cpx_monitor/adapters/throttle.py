@@ -1,9 +1,9 @@
 """When the next request may go to a server that limits the rate; no clock and no gevent here.
 
 A refusal that names its wait (429 or 503 with Retry-After) is one instance's own trouble while
-others are let in: only that instance waits. Where several are refused and hardly any is let in
-between, it shuts one gate for all until the wait is over: nothing is sent meanwhile. To meet few
-refusals, requests are paced afterwards.
+others are let in: only that instance waits. Where eight are refused and fewer let in between, it
+shuts one gate for all until the wait is over: nothing is sent meanwhile. To meet few refusals,
+requests are paced afterwards.
 
 What rate the server allows is not told, but it is bounded. Had we gone on like this, waits
 included, the server would have let us through at ``accepted / (time sending + wait)``; and it has
@@ -12,9 +12,10 @@ grows slowly from there until the next refusal. A bucket of tokens fills up duri
 """
 
 import math
+from collections import deque
 
 BARREN_OPENINGS = 3
-LET_IN_BETWEEN = 10
+MANY_REFUSED = 8
 MANY_IN_A_ROW = 3
 GROWTH_A_SECOND = 1.1
 SLOWEST_PACE = 1.0
@@ -31,8 +32,7 @@ class Throttle:
         """How many requests were answered, and not refused; workers count them here."""
         self._opens_at_s = now_s
         self._let_in_at_opening = 0
-        self._let_in_at_refusal = 0
-        self._refused_last: object = None
+        self._refused_at: deque[int] = deque(maxlen=MANY_REFUSED)
         self._in_a_row = 0
         self._barren_openings = 0
         self._pace: float | None = None
@@ -62,21 +62,21 @@ class Throttle:
     def accepted_since_open(self) -> int:
         return self.let_in - self._let_in_at_opening
 
-    def is_its_own_trouble(self, who: object, names_its_wait: bool) -> bool:
-        """Whether a refusal says something of ``who`` alone; it counts as the latest refusal.
+    def is_its_own_trouble(self, names_its_wait: bool) -> bool:
+        """Whether a refusal says something of the instance alone; it counts as the latest refusal.
 
-        Cases: no time is named, and three in a row are too many; the gate was shut before; the
-        first one, or the same one again; another, with many let in between.
+        Cases: no time is named, and three in a row are too many; the gate was shut before; so many
+        of late, with fewer let in between, are about all.
         """
-        let_in = self.let_in - self._let_in_at_refusal
-        is_first_or_same = self._refused_last is None or self._refused_last == who
-        self._let_in_at_refusal, self._refused_last = self.let_in, who
+        let_in = self.let_in - (self._refused_at[-1] if self._refused_at else 0)
+        self._refused_at.append(self.let_in)
         self._in_a_row = 1 if let_in else self._in_a_row + 1
         if not names_its_wait:
             return self._in_a_row < MANY_IN_A_ROW and self.let_in > 0
         if self.is_active:
             return False
-        return is_first_or_same or let_in >= LET_IN_BETWEEN
+        are_many = len(self._refused_at) == MANY_REFUSED
+        return not are_many or self.let_in - self._refused_at[0] >= MANY_REFUSED
 
     def refused(self, now_s: float, wait_s: float) -> None:
         """A request was refused, and none is welcome for that long."""

@@ -14,6 +14,10 @@ _OURS = frozenset(
 )
 
 
+# How long a new connection is listened to before it is used, where a server has sent too much.
+QUIET_S = 0.01
+
+
 class Access(NamedTuple):
     """How to show a server who asks, and how to know that it is the right one.
 
@@ -114,8 +118,8 @@ class Connection(Protocol):
         """The body of the answer to GET for a path below the API's URL.
 
         ``ends_at_s``, of the monotonic clock, is for all of it, from connecting to the last byte.
-        Redirects are answers like any other. Whatever is thrown into the greenlet that waits here
-        closes the connection.
+        Redirects are answers like any other. Every failure but ``OtherStatus`` closes the
+        connection, and so does whatever is thrown into the greenlet that waits here.
 
         Raises:
             OtherStatus: the answer's status is not 200.
@@ -123,6 +127,9 @@ class Connection(Protocol):
             TransportError: no answer, not a whole one in time, or one of more than ``max_bytes``;
                 its class says what that means for another attempt.
         """
+
+    def close(self) -> None:
+        """The next request opens it anew."""
 
     def release(self) -> None:
         """No more requests from here; the transport may use it again in the next collection."""

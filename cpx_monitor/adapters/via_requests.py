@@ -29,6 +29,7 @@ from urllib3.poolmanager import ProxyManager
 from cpx_monitor import __version__
 from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
+    QUIET_S,
     Access,
     BrokenOff,
     Doubtful,
@@ -59,12 +60,8 @@ class _Exchange:
     def __init__(self) -> None:
         self.sock: socket.socket | None = None
         self.was_open = self.is_reading = self.has_more = self.is_over = False
-        self.began_s = time.monotonic()
+        self.listens_first = False
         self.connect_s = 0.0
-
-    def connected(self, sock: socket.socket | None) -> None:
-        self.connect_s = time.monotonic() - self.began_s
-        self.take(sock)
 
     def take(self, sock: socket.socket | None) -> None:
         """It is on this socket now.
@@ -131,8 +128,15 @@ class _Watched:
     sock: socket.socket | None
 
     def connect(self) -> None:
+        exchange = _this_thread.exchange
+        began_s = time.monotonic()
         super().connect()  # type: ignore[misc]
-        _this_thread.exchange.connected(self.sock)
+        exchange.connect_s = time.monotonic() - began_s
+        exchange.take(self.sock)
+        if exchange.listens_first:
+            time.sleep(QUIET_S)
+            if self.sock is not None and _what_came(self.sock) is not None:
+                raise ConnectionAbortedError
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         exchange = _this_thread.exchange
@@ -257,7 +261,10 @@ class RequestsConnection:
 
     def get(self, path: str, ends_at_s: float, max_bytes: int) -> bytes:
         self.look_once_more()
+        if self._sock is not None and not self._kept.is_reliable:
+            self.close()
         self._exchange = exchange = _Exchange()
+        exchange.listens_first = not self._kept.is_reliable
         self._is_in_flight = True
         left_s = max(0.001, ends_at_s - time.monotonic())
         try:
@@ -304,7 +311,7 @@ class RequestsConnection:
             failure = TransportError("the proxy's address cannot be used")
         elif isinstance(error, _FAILURES):
             failure = _explained(error)
-        if exchange.was_open and isinstance(failure, BrokenOff):
+        if exchange.was_open and not exchange.is_reading and isinstance(failure, BrokenOff):
             self._kept.on_broken()
         return failure
 
@@ -391,10 +398,12 @@ def _what_came(sock: socket.socket) -> bytes | None:
     """Over a connection that is not in use; nothing at all where the server has closed it, None
     where nothing has come.
     """
+    timeout_s = sock.gettimeout()
     try:
         sock.settimeout(0)
         return sock.recv(1)
     except (BlockingIOError, ssl.SSLWantReadError):
+        sock.settimeout(timeout_s)
         return None
     except OSError:
         return b""

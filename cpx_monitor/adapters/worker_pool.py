@@ -1,8 +1,8 @@
 """The pool that polls a fleet: greenlets, each with one connection for the whole collection.
 
 A worker takes the next task, asks, and goes straight on to the one after it, for as long as the
-concurrency limit leaves room for it. What need not happen for each request happens fifty times a
-second, when the pool looks at all its workers.
+concurrency limit leaves room for it. Everything else is done fifty times a second, in one pass over
+all workers.
 """
 
 import heapq
@@ -17,8 +17,8 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from cpx_monitor.adapters.concurrency import Failure, Limit
-from cpx_monitor.adapters.opening import MAX_UNPROVEN, Opening
-from cpx_monitor.adapters.stuck import Traffic
+from cpx_monitor.adapters.opening import ACCEPTED_AFTER_S, MAX_UNPROVEN, Opening
+from cpx_monitor.adapters.stuck import OUT_OF_ORDER_S, Traffic
 from cpx_monitor.adapters.throttle import Throttle
 from cpx_monitor.adapters.transport import Connection
 from cpx_monitor.app.ports import Clock
@@ -45,15 +45,12 @@ class Outcome(NamedTuple):
     again_after_s: float | None = None
 
 
-SETTLED = Outcome()
-
-
 class Poller(Protocol[T]):
     """What a pool's workers do, and who keeps what becomes of it."""
 
     def ask(self, connection: Connection, task: T, ends_at_s: float) -> Outcome | None:
-        """Get a task's answer over a connection and keep it; None where that is all there is to
-        it, else what became of it.
+        """Get a task's answer over a connection and keep it. Returns None if it was answered,
+        otherwise what happened.
         """
 
     def give_up(self, task: T, after_s: float) -> None:
@@ -68,15 +65,19 @@ class _GivenUp(BaseException):
 
 
 class Worker:
-    """``began_s`` is infinite while it has no request in flight, ``took_s`` 0 before its first
-    answer, ``opened`` the number of its connection in the order of opening.
+    """A greenlet and its connection.
+
+    ``began_s`` is infinite while no request is in flight, ``took_s`` 0 before its first answer,
+    ``opened`` the number of its connection in the order of opening. ``is_served`` says that the
+    connection has carried an answer.
     """
 
-    __slots__ = ("began_s", "connection", "greenlet", "opened", "task", "took_s")
+    __slots__ = ("began_s", "connection", "greenlet", "is_served", "opened", "task", "took_s")
 
-    def __init__(self, opened: int, connection: Connection) -> None:
+    def __init__(self, opened: int) -> None:
         self.opened = opened
-        self.connection = connection
+        self.connection: Connection
+        self.is_served = False
         self.began_s = math.inf
         self.took_s = 0.0
         self.greenlet: Any = None
@@ -93,6 +94,7 @@ class WorkerPool(Generic[Task]):
     Args:
         connect: gives a worker its connection.
         timeout_s: for one request.
+        keeps: whether the server keeps connections open.
     """
 
     def __init__(
@@ -103,8 +105,10 @@ class WorkerPool(Generic[Task]):
         connect: Callable[[], Connection],
         poller: Poller[Task],
         timeout_s: float,
+        keeps: bool,
     ) -> None:
         self._limit = limit
+        self._keeps = keeps
         self._throttle = throttle
         self._clock = clock
         self._connect = connect
@@ -120,6 +124,7 @@ class WorkerPool(Generic[Task]):
         self._workers: set[Worker] = set()
         self._is_over = Event()
         self._ceiling: float = math.inf
+        self._has_all_it_serves = False
         self._traffic = Traffic(clock.monotonic_s())
         self._opening = Opening()
         self._is_opening = False
@@ -128,14 +133,18 @@ class WorkerPool(Generic[Task]):
         self._is_time_up = self._is_braked = False
         self._fault: Exception | None = None
 
-    def run(self, tasks: Iterable[Task], ends_at_s: float) -> list[Task]:
-        """Those that there was no time for.
+    def run(
+        self, tasks: Iterable[Task], ends_at_s: float, *, are_last_attempts: bool = False
+    ) -> list[Task]:
+        """Returns the tasks there was no time for. Last attempts are not given up early.
 
         Raises:
             Exception: whatever ``ask`` raised.
         """
         self._waiting.extend(tasks)
         self._ends_at_s = ends_at_s
+        if are_last_attempts:
+            self._on_last_attempt.update(self._waiting)
         looking = gevent.spawn(self._keep_looking)
         try:
             self._open_more()
@@ -153,16 +162,18 @@ class WorkerPool(Generic[Task]):
         """How long it may take until what a server sent too much of has come."""
         return 2 * self._traffic.typical_s
 
-    # A worker's way.
+    # What a worker does.
 
     def _work(self, worker: Worker) -> None:
-        connection = worker.connection
+        # Names for what each request needs: a look-up less counts here.
         waiting, ask, throttle = self._waiting, self._poller.ask, self._throttle
         limit, traffic = self._limit, self._traffic
         monotonic_s, timeout_s = self._clock.monotonic_s, self._timeout_s
+        worker.connection = connection = self._connect()
+        worker.is_served = connection.keeps  # it was kept from before
         try:
             while (waiting or self._turn_to_the_end()) and (
-                not self._is_braked or self._may_go_on()
+                not self._is_braked or self._may_go_on(worker)
             ):
                 worker.task = task = waiting.popleft()
                 worker.began_s = began_s = monotonic_s()
@@ -177,7 +188,7 @@ class WorkerPool(Generic[Task]):
                     traffic.on_stuck(began_s, ended_s)
                     self._poller.give_up(task, ended_s - began_s)
                     self._put_to_the_end(task)
-                    continue
+                    break  # another worker may have left a connection that is served
                 finally:
                     worker.began_s = math.inf
                 ended_s = monotonic_s()
@@ -186,13 +197,15 @@ class WorkerPool(Generic[Task]):
                     traffic.answered_at_s = ended_s
                     if began_s > traffic.newest_answered_s:
                         traffic.newest_answered_s = began_s
+                    elif began_s < traffic.newest_answered_s - OUT_OF_ORDER_S:
+                        traffic.out_of_order += 1
                     if not worker.took_s or connection.connect_s:
                         self._on_opened(worker, begun_in, began_s, ended_s)
                     elif limit.end(begun_in, began_s, ended_s):
                         self._open_more()
                     worker.took_s = ended_s - began_s
                 else:
-                    self._follow(outcome, task, begun_in, began_s, ended_s)
+                    self._follow(outcome, worker, task, begun_in, began_s, ended_s)
         except Exception as error:
             self._fail(error)
         finally:
@@ -201,11 +214,16 @@ class WorkerPool(Generic[Task]):
             self._set_brake()
             self._end_if_over()
 
-    def _may_go_on(self) -> bool:
-        """Cases: the time is up; there is no room for this worker; a throttle lets one at a time
-        through; there is room.
+    def _may_go_on(self, worker: Worker) -> bool:
+        """Cases: the time is up; there is no room for this worker, and where the server serves no
+        more connections those that it does serve go first; a throttle lets one at a time through;
+        there is room.
         """
-        if self._is_time_up or len(self._workers) > self._allowed:
+        if self._has_all_it_serves and worker.is_served:
+            rivals = sum(each.is_served for each in self._workers)
+        else:
+            rivals = len(self._workers)
+        if self._is_time_up or rivals > self._allowed:
             return False
         return not self._throttle.is_active or self._wait_for_throttle()
 
@@ -218,13 +236,14 @@ class WorkerPool(Generic[Task]):
         with self._throttle_turn:  # one waits for the throttle, the others for that one
             while delay_s := self._throttle.delay_s(self._clock.monotonic_s()):
                 if self._clock.monotonic_s() + delay_s >= self._ends_at_s:
-                    self._stop_for_want_of_time()
+                    self._stop_out_of_time()
                     return False
                 self._clock.sleep(delay_s)
         return bool(self._waiting)
 
     def _on_opened(self, worker: Worker, begun_in: int, began_s: float, ended_s: float) -> None:
         """The first answer over a connection. One that took long to open met a full queue."""
+        worker.is_served = True
         connect_s = worker.connection.connect_s
         took_s = ended_s - began_s - connect_s
         self._opening.answered(worker.opened, took_s, self._traffic.upper_s or took_s, ended_s)
@@ -235,22 +254,25 @@ class WorkerPool(Generic[Task]):
     # What follows from an outcome.
 
     def _follow(
-        self, outcome: Outcome, task: Task, begun_in: int, began_s: float, ended_s: float
+        self,
+        outcome: Outcome,
+        worker: Worker,
+        task: Task,
+        begun_in: int,
+        began_s: float,
+        ended_s: float,
     ) -> None:
         """Cases: refused; this machine ran out of something; the connection broke; timed out, by
         itself or behind another; any other.
         """
         is_held_back = False
-        if ended_s >= self._ends_at_s:
-            self._stop_for_want_of_time()
+        self._is_time_up |= ended_s >= self._ends_at_s
         if outcome.failure is Failure.REFUSED:
-            names_its_wait = outcome.wait_s is not None
-            if not self._throttle.is_its_own_trouble(task, names_its_wait):
-                self._slow_down(outcome.wait_s, begun_in, began_s, ended_s)
-                is_held_back = names_its_wait
+            is_held_back = self._on_refused(outcome.wait_s, begun_in, began_s, ended_s)
         elif outcome.failure is Failure.EXHAUSTED:
             self._ceiling = max(1, len(self._workers) - 1)
         elif outcome.failure is Failure.BROKEN:
+            self._on_broken(worker)
             self._limit.end(begun_in, began_s, ended_s, Failure.BROKEN)
         elif outcome.failure is Failure.TIMED_OUT:
             was_behind = self._traffic.on_stuck(began_s, ended_s)
@@ -261,6 +283,8 @@ class WorkerPool(Generic[Task]):
             if is_held_back:
                 self._hold_back(task)
             else:
+                if outcome.wait_s is None and outcome.failure is not Failure.EXHAUSTED:
+                    self._on_last_attempt.add(task)
                 due_s = ended_s + max(outcome.again_after_s, outcome.wait_s or 0.0)
                 heapq.heappush(self._later, (due_s, next(self._turns), task))
 
@@ -275,19 +299,31 @@ class WorkerPool(Generic[Task]):
             self._waiting.clear()
             self._waiting.extend(kept)
 
-    def _slow_down(
+    def _on_broken(self, worker: Worker) -> None:
+        """Where it was a worker's first connection, the server may take no more of them."""
+        is_refused = not worker.is_served and not worker.connection.keeps
+        if self._keeps and is_refused and len(self._workers) > MAX_UNPROVEN:
+            self._ceiling = len(self._workers) - 1
+
+    def _on_refused(
         self, wait_s: float | None, begun_in: int, began_s: float, ended_s: float
-    ) -> None:
-        """Cases: so few were let in that their number at once, and not their rate, may be too much;
-        a refusal without a time means that anyway, and where one at a time is too much as well, it
-        means slower.
+    ) -> bool:
+        """Slow down; whether the throttle holds all back.
+
+        Cases: it is that one instance's trouble; so few were let in that their number at once, and
+        not their rate, may be too much; a refusal without a time means that anyway, and where one
+        at a time is too much as well, it means slower.
         """
+        names_its_wait = wait_s is not None
+        if self._throttle.is_its_own_trouble(names_its_wait):
+            return False
         if wait_s is None or self._throttle.accepted_since_open < self._limit.value:
             self._limit.end(begun_in, began_s, ended_s, Failure.REFUSED)
         if wait_s is None and self._limit.value == 1:
             wait_s = MIN_WAIT_S
         if wait_s is not None:
             self._throttle.refused(ended_s, max(wait_s, MIN_WAIT_S))
+        return names_its_wait
 
     # The look at all workers.
 
@@ -301,7 +337,7 @@ class WorkerPool(Generic[Task]):
 
     def _look(self, now_s: float) -> None:
         if now_s >= self._ends_at_s:
-            self._stop_for_want_of_time()
+            self._stop_out_of_time()
         while self._later and self._later[0][0] <= now_s:
             self._waiting.appendleft(heapq.heappop(self._later)[2])
         self._turn_to_the_end()
@@ -309,6 +345,8 @@ class WorkerPool(Generic[Task]):
             (worker for worker in self._workers if worker.began_s < math.inf),
             key=lambda worker: worker.began_s,
         )
+        if self._traffic.serves_many:
+            self._limit.serves_many()
         is_full = len(self._workers) >= self._allowed
         answered = self._throttle.let_in
         if self._traffic.look(now_s, in_flight, self._workers, answered, is_full):
@@ -316,7 +354,18 @@ class WorkerPool(Generic[Task]):
             self._limit.raise_to(len(in_flight) - self._traffic.late - 2)
         firsts = [each for each in in_flight if each.task not in self._on_last_attempt]
         is_at_most = len(self._workers) >= min(self._limit.most, self._ceiling)
-        for worker in self._traffic.to_give_up(now_s, firsts, len(self._waiting), is_at_most):
+        given_up = self._traffic.to_give_up(now_s, firsts, len(self._waiting), is_at_most)
+        if self._keeps and self._traffic.is_not_accepting:
+            # Those connections that it does serve have to do.
+            given_up = [
+                each
+                for each in firsts
+                if not each.is_served and now_s - each.began_s > ACCEPTED_AFTER_S
+            ]
+            if not self._has_all_it_serves:
+                self._has_all_it_serves = True
+                self._ceiling = max(1, sum(each.is_served for each in self._workers))
+        for worker in given_up:
             gevent.get_hub().loop.run_callback(self._throw, worker, worker.began_s)
         self._set_brake()
         self._open_more()
@@ -332,8 +381,13 @@ class WorkerPool(Generic[Task]):
         self._at_the_end.append(task)
 
     def _turn_to_the_end(self) -> bool:
-        """Ask again for what was given up, once nothing else waits."""
-        if not self._waiting and not self._is_time_up:
+        """Ask again for what was given up, once nothing else waits; where the server may serve one
+        at a time, nothing must be in flight either, or it would wait behind that.
+        """
+        is_free = not self._traffic.is_serial or all(
+            worker.began_s == math.inf for worker in self._workers
+        )
+        if self._at_the_end and not self._waiting and not self._is_time_up and is_free:
             self._waiting.extend(self._at_the_end)
             self._at_the_end.clear()
         return bool(self._waiting)
@@ -393,7 +447,7 @@ class WorkerPool(Generic[Task]):
         return min(self._allowed - len(self._workers), len(self._waiting))
 
     def _open_one(self) -> None:
-        worker = Worker(self._opening.opened(self._clock.monotonic_s()), self._connect())
+        worker = Worker(self._opening.opened(self._clock.monotonic_s()))
         self._workers.add(worker)
         worker.greenlet = self._pool.spawn(self._work, worker)
 
@@ -401,10 +455,10 @@ class WorkerPool(Generic[Task]):
 
     def _fail(self, error: Exception) -> None:
         """A fault in this program; ``run`` raises it, and does not wait for the rest."""
-        self._fault = error
+        self._fault = self._fault or error
         self._is_over.set()
 
-    def _stop_for_want_of_time(self) -> None:
+    def _stop_out_of_time(self) -> None:
         self._is_time_up = self._is_braked = True
 
     def _end_if_over(self) -> None:

@@ -37,7 +37,6 @@ class Effect(Enum):
     NAMELESS = "Unknown, of any service"
     OWN = "Unknown, of its own service"
     REJECTED = "answers count, but entries are rejected"
-    GATE = "Unknown, and nobody is asked until the time they name"
     RACK = "nine of ten hang; Unknown, of any service"
     CHURN = "listed, then gone; not listed the next time"
     NO_LIST = "no list"
@@ -51,7 +50,6 @@ CODES = {
         Effect.NAMELESS: "1 1 1 0",
         Effect.OWN: "1 1 2 0",
         Effect.REJECTED: "1 1 2 0",
-        Effect.GATE: "1 1 1 0/3",  # whether the service is known by then is a matter of chance
         Effect.RACK: "1 1 1 0/3",  # 3 where no instance of the tracked service is left
         Effect.CHURN: "1 0 1 0",  # the second list has none of them
         Effect.NO_LIST: "3 3 3 3",
@@ -126,8 +124,6 @@ def effect_of(fault):
         return Effect.RACK
     if fault == CHURN:
         return Effect.CHURN
-    if re.fullmatch(r"http-\d+-after-(1s|3600s|date)", fault):
-        return Effect.GATE
     if fault in LISTS_THAT_WILL_DO or fault in HARMLESS:
         return Effect.NONE
     if fault in LIST_FAULTS:
@@ -138,9 +134,7 @@ def effect_of(fault):
 def options_of(fault):
     if fault in LIST_FAULTS or fault in RACKS:
         return [f"--fault={fault}"]
-    # One gate for all: four that name a second each would take longer than there is.
-    hit = HIT[:1] if re.search(r"-after-(1s|date)\*", fault) else HIT
-    return [f"--fault={fault}@{address}" for address in hit]
+    return [f"--fault={fault}@{address}" for address in HIT]
 
 
 class Cell(NamedTuple):

@@ -1,6 +1,6 @@
 import pytest
 
-from cpx_monitor.adapters.throttle import SLOWEST_PACE, Throttle
+from cpx_monitor.adapters.throttle import MANY_REFUSED, SLOWEST_PACE, Throttle
 
 
 class TokenBucket:
@@ -119,33 +119,34 @@ def test_a_gate_that_lets_nobody_in_three_times_running_is_known_for_it():
 
 
 class TestARefusal:
-    def test_that_names_its_wait_is_the_instance_s_own_while_it_is_the_only_one(self):
+    def test_that_names_its_wait_is_the_instance_s_own_while_there_are_few(self):
         throttle = Throttle(0.0)
 
-        assert throttle.is_its_own_trouble("a", names_its_wait=True)
-        assert throttle.is_its_own_trouble("a", names_its_wait=True)
+        told = [throttle.is_its_own_trouble(names_its_wait=True) for _ in range(MANY_REFUSED)]
+        assert told == [True] * (MANY_REFUSED - 1) + [False]
 
-    @pytest.mark.parametrize(("let_in", "is_its_own"), [(9, False), (10, True)])
-    def test_of_another_one_is_about_all_where_few_were_let_in_between(self, let_in, is_its_own):
+    @pytest.mark.parametrize(("let_in", "is_its_own"), [(MANY_REFUSED - 1, False), (8, True)])
+    def test_is_about_all_where_fewer_were_let_in_meanwhile(self, let_in, is_its_own):
         throttle = Throttle(0.0)
-        throttle.is_its_own_trouble("a", names_its_wait=True)
+        for _ in range(MANY_REFUSED - 1):
+            throttle.is_its_own_trouble(names_its_wait=True)
         throttle.let_in += let_in
 
-        assert throttle.is_its_own_trouble("b", names_its_wait=True) is is_its_own
+        assert throttle.is_its_own_trouble(names_its_wait=True) is is_its_own
 
     def test_is_about_all_once_the_gate_was_shut(self):
         throttle = Throttle(0.0)
         throttle.refused(1.0, 1.0)
         throttle.let_in += 100
 
-        assert not throttle.is_its_own_trouble("a", names_its_wait=True)
+        assert not throttle.is_its_own_trouble(names_its_wait=True)
 
     def test_without_a_time_is_about_all_where_nobody_was_let_in_or_at_the_third_in_a_row(self):
         throttle = Throttle(0.0)
-        assert not throttle.is_its_own_trouble("a", names_its_wait=False)
+        assert not throttle.is_its_own_trouble(names_its_wait=False)
         throttle.let_in += 1
 
-        told = [throttle.is_its_own_trouble(who, names_its_wait=False) for who in "bcd"]
+        told = [throttle.is_its_own_trouble(names_its_wait=False) for _ in range(3)]
         assert told == [True, True, False]
 
 

@@ -95,13 +95,13 @@ def time():
     return SimulatedTime()
 
 
-def poll(time, server, poller, tasks, limit=None, deadline_s=30.0):
+def poll(time, server, poller, tasks, limit=None, deadline_s=30.0, keeps=True):
     """Those that there was no time for."""
     if limit is None:
         limit = AdaptiveLimit(1000)
         limit.begin_collection(keeps=True)
     throttle = Throttle(time.monotonic_s())
-    pool = WorkerPool(limit, throttle, time, server.connection, poller, TIMEOUT_S)
+    pool = WorkerPool(limit, throttle, time, server.connection, poller, TIMEOUT_S, keeps)
     return time.run(pool.run, tasks, time.monotonic_s() + deadline_s)
 
 
