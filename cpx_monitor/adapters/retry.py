@@ -1,4 +1,4 @@
-"""Whom to ask once more, and when; no clock here.
+"""Which instances to retry, and when; no clock here.
 
 Another try is for what may pass: a connection that broke, a gateway or server that is busy. It
 must not make a sick server sicker, so each instance gets two tries at the most, those apart after

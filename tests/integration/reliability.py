@@ -261,9 +261,10 @@ neighbours (`@10.58.1.1-10.58.1.40`), so many in turn (`@9/10`), or the first an
 
 - An answer does not say whom it is about. A server, or a proxy before it, that swaps two answers of
   one connection, or answers one request with the data of another, is believed.
-- A second answer that is taken for the answer to the next request shows only by the byte too many
-  at the end. Where the connection is closed before that, by a time-out or by the server, the
-  answers over it are in doubt only if the server is known to do so.
+- A second answer that is taken for the answer to the next request shows only as extra bytes at the
+  end. Where the connection is closed before that, by a time-out or by the server, the answers over
+  it are in doubt only if the server is known to do so.
+- An answer that is sent before anything was requested, as the first one over a connection.
 
 ## What was tried
 
