@@ -86,11 +86,11 @@ def geventhttpclient(url, concurrency):
     from geventhttpclient import HTTPClient
 
     client = HTTPClient.from_url(url, concurrency=concurrency, connection_timeout=5)
-    prefix = url.removeprefix("http://").partition("/")[2]
+    _, slash, prefix = url.removeprefix("http://").partition("/")
     yield
 
     def fetched(path):
-        return client.get(f"/{prefix}/{path}").read()
+        return client.get(f"{slash}{prefix}/{path}").read()
 
     waiting = in_order(fetched("servers"))
     pool = gevent.pool.Pool(concurrency)
