@@ -40,7 +40,8 @@ class Collection:
     are what the list calls them, once; what has not answered at ``ends_at_s`` is Unknown.
 
     Args:
-        timeout_s: for one request; ``deadline_s``, of which ``ends_at_s`` is the end, is only used in messages.
+        timeout_s: for one request.
+        deadline_s: only used in messages; ``ends_at_s`` is its end.
         keeps: whether the server keeps connections open.
     """
 
