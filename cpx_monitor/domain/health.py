@@ -14,6 +14,8 @@ class Status(StrEnum):
     UNHEALTHY = "Unhealthy"
     UNKNOWN = "Unknown"
 
+    __hash__ = str.__hash__  # an Enum's own is not that of the text it equals, and slow
+
 
 class Verdict(StrEnum):
     """From the best to the worst."""
@@ -21,6 +23,8 @@ class Verdict(StrEnum):
     OK = "OK"
     POSSIBLY_AT_RISK = "PossiblyAtRisk"
     AT_RISK = "AtRisk"
+
+    __hash__ = str.__hash__
 
 
 class HealthPolicy(NamedTuple):

@@ -1,7 +1,8 @@
 """What every human format shares: columns and colours."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
@@ -84,7 +85,7 @@ def lines_of(table: Table, look: Look) -> list[str]:
     bound = _bound(table)
     for row, line in zip(table.rows, drawn, strict=True):
         for extra in row[bound:]:
-            line += f"  {_cell(extra).text}"
+            line += f"  {_shown(extra)}"
         lines.append(line.rstrip())
     return lines
 
@@ -105,11 +106,11 @@ def _drawn(table: Table, look: Look) -> tuple[list[str], list[str]]:
     Most cells of a column hold one of few values, so each value is drawn once.
     """
     columns, rows = table
-    cells = [{row[index]: _cell(row[index]) for row in rows} for index in range(_bound(table))]
-    widths = _widths(columns, cells, look.width)
+    distinct = [set(map(itemgetter(index), rows)) for index in range(_bound(table))]
+    widths = _widths(columns, distinct, look.width)
     drawn = [
-        {key: gap + _padded(cell, column, width, look) for key, cell in values.items()}
-        for column, gap, width, values in zip(columns, _gaps(columns), widths, cells, strict=False)
+        {key: gap + _padded(key, column, width, look) for key in keys}
+        for column, gap, width, keys in zip(columns, _gaps(columns), widths, distinct, strict=False)
     ]
     lines = [
         "".join([column[key] for column, key in zip(drawn, row, strict=False)]) for row in rows
@@ -127,7 +128,7 @@ def _headers(columns: Sequence[Column], widths: Sequence[int], look: Look) -> li
     for column, gap, width in zip(columns, _gaps(columns), widths, strict=True):
         if column.above:
             above = f"{above:{len(titles + gap)}}{column.above}"
-        titles += gap + _padded(Cell(column.title), column, width, Look(), is_title=True)
+        titles += gap + _padded(column.title, column, width, Look(), is_title=True)
     rule = "-" * min(len(titles), look.width or len(titles))
     lines = [titles.rstrip(), rule]
     return [above, *lines] if above else lines
@@ -139,7 +140,7 @@ def _gaps(columns: Sequence[Column]) -> list[str]:
 
 def _with_free_text(line: str, extras: Sequence[str | Cell], width: int) -> Iterator[str]:
     """The line and what follows it freely, beside it in a column of its own as far as it fits."""
-    free = "  ".join(_cell(extra).text for extra in extras)
+    free = "  ".join(map(_shown, extras))
     if not free:
         yield line.rstrip()
         return
@@ -196,12 +197,12 @@ def without_color(text: str) -> str:
 
 
 def _widths(
-    columns: Sequence[Column], cells: Sequence[dict[str | Cell, Cell]], most: int | None
+    columns: Sequence[Column], distinct: Sequence[Collection[str | Cell]], most: int | None
 ) -> list[int]:
     widths = [max(display_width(column.title), column.min_width) for column in columns]
-    for index, values in enumerate(cells):
-        texts = (display_width(cell.text) for cell in values.values())
-        widths[index] = max([widths[index], *texts])
+    for index, cells in enumerate(distinct):
+        shown = (display_width(_shown(cell)) for cell in cells)
+        widths[index] = max(widths[index], max(shown, default=0))
     if most is not None:
         excess = sum(widths) + sum(column.gap for column in columns[1:]) - most
         for index, column in enumerate(columns):
@@ -212,14 +213,16 @@ def _widths(
     return widths
 
 
-def _cell(value: str | Cell) -> Cell:
-    cell = value if isinstance(value, Cell) else Cell(value)
-    return Cell(printable(cell.text), cell.status)
+def _shown(cell: str | Cell) -> str:
+    return printable(cell.text if isinstance(cell, Cell) else cell)
 
 
-def _padded(cell: Cell, column: Column, width: int, look: Look, *, is_title: bool = False) -> str:
-    shown = cut(cell.text, width, ascii_only=look.ascii_only)
+def _padded(
+    cell: str | Cell, column: Column, width: int, look: Look, *, is_title: bool = False
+) -> str:
+    shown = cut(_shown(cell), width, ascii_only=look.ascii_only)
     space = " " * (width - display_width(shown))
-    text = colored(shown, cell.status) if look.color and cell.status is not None else shown
+    if look.color and isinstance(cell, Cell) and cell.status is not None:
+        shown = colored(shown, cell.status)
     to_the_right = column.number and not (is_title and column.title_left)
-    return space + text if to_the_right else text + space
+    return space + shown if to_the_right else shown + space
