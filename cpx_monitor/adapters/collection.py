@@ -1,5 +1,6 @@
 """One collection: what is known of each instance while they are polled, and who is polled again."""
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -189,6 +190,7 @@ class Collection:
             # To come again at once is no time to wait for: like a refusal that names none.
             wait_s = retry_after_s(answer.header("retry-after")) or None
         if wait_s is not None:
+            self._observed[ip] = Unknown(ip, f"{status_reason(answer)} and {to_come_again(wait_s)}")
             again_after_s = 0.0 if self._budget.after_named_wait(ip) else None
             return Outcome(Failure.REFUSED, wait_s, again_after_s)
         again_after_s = backoff_s(1, chance()) if self._budget.after_failure(ip) else None
@@ -219,6 +221,10 @@ def retry_after_s(text: str | None) -> float | None:
         return max(0.0, moment.timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+
+
+def to_come_again(wait_s: float) -> str:
+    return f"wants to be asked again in {math.ceil(wait_s)} s"
 
 
 def status_reason(answer: OtherStatus) -> str:

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
-from cpx_monitor.adapters.collection import MAY_PASS, Collection, retry_after_s, status_reason
+from cpx_monitor.adapters.collection import (
+    MAY_PASS,
+    Collection,
+    retry_after_s,
+    status_reason,
+    to_come_again,
+)
 from cpx_monitor.adapters.concurrency import Limit
 from cpx_monitor.adapters.cpx_url import CpxUrl
 from cpx_monitor.adapters.cpx_wire import BadAnswer, Listing, parse_listing
@@ -82,18 +88,21 @@ class CpxHttpFleet:
         listed = list(listing.spelling_of)
         self._tell(f"{self._url.shown}/servers: {len(listed)} in {listed_s:.3f} s")
         wanted = None if select is None else select(listed)
-        asked = listed if wanted is None else [ip for ip in listed if ip in wanted]
+        asked = listing.spelling_of
+        if wanted is not None:
+            asked = {ip: spelling for ip, spelling in asked.items() if ip in wanted}
         self._collection = collection = Collection(
             self._transport,
             self._clock,
             self._limit,
-            {ip: listing.spelling_of[ip] for ip in asked},
+            asked,
             timeout_s=self._timeout_s,
             deadline_s=self._deadline_s,
             ends_at_s=ends_at_s,
             keeps=self._keeps,
         )
         observations = collection.run()
+        self._collection = None
         took_s = self._clock.monotonic_s() - began_s
         answered = sum(not isinstance(seen, Unknown) for seen in observations)
         self._tell(
@@ -111,9 +120,7 @@ class CpxHttpFleet:
         )
 
     def progress(self) -> tuple[int, int] | None:
-        """Of the latest collection: of how many something is known, and how many are asked; None
-        before anybody is.
-        """
+        """Of how many something is known, and how many are asked; None while nobody is."""
         return None if self._collection is None else self._collection.progress
 
     def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:
@@ -188,7 +195,7 @@ class CpxHttpFleet:
         wait_s = retry_after_s(answer.header("retry-after")) or None
         if wait_s is None:
             return _MayPass(FleetUnavailable(unwell, Trouble.UNWELL), None)
-        unwell += f" and wants to be asked again in {wait_s:.0f} s"
+        unwell += f" and {to_come_again(wait_s)}"
         return _MayPass(FleetUnavailable(unwell, Trouble.BUSY), wait_s)
 
     def _no_list(self, error: Exception) -> FleetUnavailable:

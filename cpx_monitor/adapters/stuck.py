@@ -60,9 +60,9 @@ class Traffic:
     monotonic clock.
 
     ``is_serial`` is whether the server may serve one at a time, as far as is known.
-    ``answered_at_s``, when the last answer came, ``newest_answered_s``, when the latest request
-    began that has been answered, and ``out_of_order``, how many were answered after one that began
-    clearly later, are kept up to date by the workers.
+    ``answered_at_s`` is when the last answer came, ``newest_answered_s`` when the latest request
+    began that has been answered, and ``out_of_order`` how many were answered after one that began
+    clearly later.
     """
 
     def __init__(self, now_s: float) -> None:
@@ -83,6 +83,14 @@ class Traffic:
         self._stuck = -math.inf, -math.inf
         self._answered = 0
         self._recently_answered = self._recently_late = 0.0
+
+    def on_answered(self, began_s: float, ended_s: float) -> None:
+        """A request that began then was answered."""
+        self.answered_at_s = ended_s
+        if began_s > self.newest_answered_s:
+            self.newest_answered_s = began_s
+        elif began_s < self.newest_answered_s - OUT_OF_ORDER_S:
+            self.out_of_order += 1
 
     def look(
         self,

@@ -1,14 +1,11 @@
 """The pool that polls a fleet: greenlets, each with one connection for the whole collection.
 
 A worker takes the next task, asks, and goes straight on to the one after it, for as long as the
-concurrency limit leaves room for it. Everything else is done fifty times a second, in one pass over
-all workers.
+concurrency limit leaves room for it, and a server that keeps connections keeps this one. Everything
+else is done fifty times a second, in one pass over all workers.
 """
 
-import heapq
-import itertools
 import math
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -18,7 +15,8 @@ from gevent.pool import Pool
 
 from cpx_monitor.adapters.concurrency import Failure, Limit
 from cpx_monitor.adapters.opening import ACCEPTED_AFTER_S, MAX_UNPROVEN, Opening
-from cpx_monitor.adapters.stuck import OUT_OF_ORDER_S, Traffic
+from cpx_monitor.adapters.stuck import Traffic
+from cpx_monitor.adapters.tasks import Tasks
 from cpx_monitor.adapters.throttle import Throttle
 from cpx_monitor.adapters.transport import Connection
 from cpx_monitor.app.ports import Clock
@@ -68,16 +66,16 @@ class Worker:
     """A greenlet and its connection.
 
     ``began_s`` is infinite while no request is in flight, ``took_s`` 0 before its first answer,
-    ``opened`` the number of its connection in the order of opening. ``is_served`` says that the
-    connection has carried an answer.
+    ``opened`` the number of its connection in the order of opening, 0 for one that was open.
+    ``is_served`` says that the connection has carried an answer.
     """
 
     __slots__ = ("began_s", "connection", "greenlet", "is_served", "opened", "task", "took_s")
 
-    def __init__(self, opened: int) -> None:
+    def __init__(self, connection: Connection, opened: int) -> None:
+        self.connection = connection
         self.opened = opened
-        self.connection: Connection
-        self.is_served = False
+        self.is_served = not opened
         self.began_s = math.inf
         self.took_s = 0.0
         self.greenlet: Any = None
@@ -114,12 +112,7 @@ class WorkerPool(Generic[Task]):
         self._connect = connect
         self._poller = poller
         self._timeout_s = timeout_s
-        self._waiting: deque[Task] = deque()
-        self._later: list[tuple[float, int, Task]] = []
-        self._at_the_end: deque[Task] = deque()
-        self._on_last_attempt: set[Task] = set()
-        self._refused: set[Task] = set()
-        self._turns = itertools.count()
+        self._tasks: Tasks[Task] = Tasks(())
         self._pool = Pool()
         self._workers: set[Worker] = set()
         self._is_over = Event()
@@ -141,10 +134,8 @@ class WorkerPool(Generic[Task]):
         Raises:
             Exception: whatever ``ask`` raised.
         """
-        self._waiting.extend(tasks)
+        self._tasks = Tasks(tasks, are_last_attempts=are_last_attempts)
         self._ends_at_s = ends_at_s
-        if are_last_attempts:
-            self._on_last_attempt.update(self._waiting)
         looking = gevent.spawn(self._keep_looking)
         try:
             self._open_more()
@@ -155,7 +146,7 @@ class WorkerPool(Generic[Task]):
             self._pool.kill()
         if self._fault is not None:
             raise self._fault
-        return [*self._waiting, *self._at_the_end, *(task for _, _, task in self._later)]
+        return self._tasks.left()
 
     @property
     def settling_s(self) -> float:
@@ -166,11 +157,10 @@ class WorkerPool(Generic[Task]):
 
     def _work(self, worker: Worker) -> None:
         # Names for what each request needs: a look-up less counts here.
-        waiting, ask, throttle = self._waiting, self._poller.ask, self._throttle
+        waiting, ask, throttle = self._tasks.waiting, self._poller.ask, self._throttle
         limit, traffic = self._limit, self._traffic
-        monotonic_s, timeout_s = self._clock.monotonic_s, self._timeout_s
-        worker.connection = connection = self._connect()
-        worker.is_served = connection.keeps  # it was kept from before
+        monotonic_s, timeout_s, keeps = self._clock.monotonic_s, self._timeout_s, self._keeps
+        connection = worker.connection
         try:
             while (waiting or self._turn_to_the_end()) and (
                 not self._is_braked or self._may_go_on(worker)
@@ -187,18 +177,14 @@ class WorkerPool(Generic[Task]):
                     ended_s = monotonic_s()
                     traffic.on_stuck(began_s, ended_s)
                     self._poller.give_up(task, ended_s - began_s)
-                    self._put_to_the_end(task)
+                    self._tasks.again_at_the_end(task)
                     break  # another worker may have left a connection that is served
                 finally:
                     worker.began_s = math.inf
                 ended_s = monotonic_s()
                 if outcome is None:
                     throttle.let_in += 1
-                    traffic.answered_at_s = ended_s
-                    if began_s > traffic.newest_answered_s:
-                        traffic.newest_answered_s = began_s
-                    elif began_s < traffic.newest_answered_s - OUT_OF_ORDER_S:
-                        traffic.out_of_order += 1
+                    traffic.on_answered(began_s, ended_s)
                     if not worker.took_s or connection.connect_s:
                         self._on_opened(worker, begun_in, began_s, ended_s)
                     elif limit.end(begun_in, began_s, ended_s):
@@ -206,13 +192,20 @@ class WorkerPool(Generic[Task]):
                     worker.took_s = ended_s - began_s
                 else:
                     self._follow(outcome, worker, task, begun_in, began_s, ended_s)
+                if keeps and not connection.keeps:
+                    break  # so that connections are opened anew no faster than the first ones
         except Exception as error:
             self._fail(error)
         finally:
-            connection.release()
-            self._workers.discard(worker)
-            self._set_brake()
-            self._end_if_over()
+            self._leave(worker)
+
+    def _leave(self, worker: Worker) -> None:
+        worker.connection.release()
+        self._workers.discard(worker)
+        self._set_brake()
+        if self._keeps:
+            self._open_more()
+        self._end_if_over()
 
     def _may_go_on(self, worker: Worker) -> bool:
         """Cases: the time is up; there is no room for this worker, and where the server serves no
@@ -239,14 +232,15 @@ class WorkerPool(Generic[Task]):
                     self._stop_out_of_time()
                     return False
                 self._clock.sleep(delay_s)
-        return bool(self._waiting)
+        return bool(self._tasks.waiting)
 
     def _on_opened(self, worker: Worker, begun_in: int, began_s: float, ended_s: float) -> None:
         """The first answer over a connection. One that took long to open met a full queue."""
         worker.is_served = True
         connect_s = worker.connection.connect_s
-        took_s = ended_s - began_s - connect_s
-        self._opening.answered(worker.opened, took_s, self._traffic.upper_s or took_s, ended_s)
+        if worker.opened:
+            took_s = ended_s - began_s - connect_s
+            self._opening.answered(worker.opened, took_s, self._traffic.upper_s or took_s, ended_s)
         was_lost = connect_s > LOST_SYN_S
         self._limit.end(begun_in, began_s, ended_s, Failure.REFUSED if was_lost else None)
         self._open_more()
@@ -277,27 +271,23 @@ class WorkerPool(Generic[Task]):
         elif outcome.failure is Failure.TIMED_OUT:
             was_behind = self._traffic.on_stuck(began_s, ended_s)
             if was_behind and not self._is_time_up and self._poller.ask_again(task):
-                self._put_to_the_end(task)
+                self._tasks.again_at_the_end(task)
         self._set_brake()
         if outcome.again_after_s is not None:
             if is_held_back:
                 self._hold_back(task)
             else:
-                if outcome.wait_s is None and outcome.failure is not Failure.EXHAUSTED:
-                    self._on_last_attempt.add(task)
+                is_last = outcome.wait_s is None and outcome.failure is not Failure.EXHAUSTED
                 due_s = ended_s + max(outcome.again_after_s, outcome.wait_s or 0.0)
-                heapq.heappush(self._later, (due_s, next(self._turns), task))
+                self._tasks.again_later(task, due_s, is_last_attempt=is_last)
 
     def _hold_back(self, task: Task) -> None:
         """It waits for the throttle with all the others. Where that was opened again and again and
         nobody was let in, those who have been refused are not asked again; others may fare better.
         """
-        self._refused.add(task)
-        self._waiting.append(task)
+        self._tasks.again_with_all(task)
         if self._throttle.lets_nobody_in:
-            kept = [each for each in self._waiting if each not in self._refused]
-            self._waiting.clear()
-            self._waiting.extend(kept)
+            self._tasks.drop_refused()
 
     def _on_broken(self, worker: Worker) -> None:
         """Where it was a worker's first connection, the server may take no more of them."""
@@ -338,8 +328,7 @@ class WorkerPool(Generic[Task]):
     def _look(self, now_s: float) -> None:
         if now_s >= self._ends_at_s:
             self._stop_out_of_time()
-        while self._later and self._later[0][0] <= now_s:
-            self._waiting.appendleft(heapq.heappop(self._later)[2])
+        self._tasks.turn_to_due(now_s)
         self._turn_to_the_end()
         in_flight = sorted(
             (worker for worker in self._workers if worker.began_s < math.inf),
@@ -352,9 +341,9 @@ class WorkerPool(Generic[Task]):
         if self._traffic.look(now_s, in_flight, self._workers, answered, is_full):
             # So many were in flight at once, and the server answers all the same.
             self._limit.raise_to(len(in_flight) - self._traffic.late - 2)
-        firsts = [each for each in in_flight if each.task not in self._on_last_attempt]
+        firsts = [each for each in in_flight if not self._tasks.is_last_attempt(each.task)]
         is_at_most = len(self._workers) >= min(self._limit.most, self._ceiling)
-        given_up = self._traffic.to_give_up(now_s, firsts, len(self._waiting), is_at_most)
+        given_up = self._traffic.to_give_up(now_s, firsts, len(self._tasks.waiting), is_at_most)
         if self._keeps and self._traffic.is_not_accepting:
             # Those connections that it does serve have to do.
             given_up = [
@@ -376,21 +365,15 @@ class WorkerPool(Generic[Task]):
         if worker.began_s == began_s:  # it may have been answered meanwhile
             worker.greenlet.throw(_GivenUp())
 
-    def _put_to_the_end(self, task: Task) -> None:
-        self._on_last_attempt.add(task)
-        self._at_the_end.append(task)
-
     def _turn_to_the_end(self) -> bool:
         """Ask again for what was given up, once nothing else waits; where the server may serve one
         at a time, nothing must be in flight either, or it would wait behind that.
         """
-        is_free = not self._traffic.is_serial or all(
-            worker.began_s == math.inf for worker in self._workers
-        )
-        if self._at_the_end and not self._waiting and not self._is_time_up and is_free:
-            self._waiting.extend(self._at_the_end)
-            self._at_the_end.clear()
-        return bool(self._waiting)
+        if self._tasks.is_only_the_end_left and not self._is_time_up:
+            is_free = all(worker.began_s == math.inf for worker in self._workers)
+            if is_free or not self._traffic.is_serial:
+                self._tasks.turn_to_the_end()
+        return bool(self._tasks.waiting)
 
     # How many workers there are.
 
@@ -444,10 +427,13 @@ class WorkerPool(Generic[Task]):
     def _room(self) -> int:
         if self._is_time_up:
             return 0
-        return min(self._allowed - len(self._workers), len(self._waiting))
+        return min(self._allowed - len(self._workers), len(self._tasks.waiting))
 
     def _open_one(self) -> None:
-        worker = Worker(self._opening.opened(self._clock.monotonic_s()))
+        connection = self._connect()
+        # One that was kept from before waits in no queue.
+        number = 0 if connection.keeps else self._opening.opened(self._clock.monotonic_s())
+        worker = Worker(connection, number)
         self._workers.add(worker)
         worker.greenlet = self._pool.spawn(self._work, worker)
 
@@ -464,6 +450,5 @@ class WorkerPool(Generic[Task]):
     def _end_if_over(self) -> None:
         if self._workers:
             return
-        is_one_due_in_time = self._later and self._later[0][0] < self._ends_at_s
-        if self._is_time_up or not (self._waiting or self._at_the_end or is_one_due_in_time):
+        if self._is_time_up or not self._tasks.are_left(self._ends_at_s):
             self._is_over.set()

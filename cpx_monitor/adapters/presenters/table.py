@@ -1,6 +1,7 @@
 """Reports as tables for people."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from cpx_monitor.adapters.presenters.text import Cell, Column, Look, Table, draw
 from cpx_monitor.app.reports import (
@@ -137,6 +138,7 @@ def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
     return columns, rows
 
 
+@lru_cache(maxsize=1024, typed=True)
 def percent(value: float | None) -> str:
     if value is None:
         return MISSING

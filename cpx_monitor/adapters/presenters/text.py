@@ -73,7 +73,7 @@ class Table(NamedTuple):
 
 def draw(table: Table, look: Look) -> str:
     """The rows under their headers and a rule, each a line of its own that ends with a newline."""
-    return "".join(f"{line}\n" for line in lines_of(table, look))
+    return "\n".join([*lines_of(table, look), ""])
 
 
 def lines_of(table: Table, look: Look) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from simulated_time import SimulatedTime
 
 from cpx_monitor.adapters.concurrency import AdaptiveLimit, Failure, FixedLimit
+from cpx_monitor.adapters.opening import MAX_PER_S, MAX_UNPROVEN
 from cpx_monitor.adapters.throttle import Throttle
 from cpx_monitor.adapters.transport import TimedOut
 from cpx_monitor.adapters.worker_pool import Outcome, WorkerPool
@@ -17,7 +18,8 @@ TIMEOUT_S = 5.0
 class FakeConnection:
     def __init__(self, server):
         self.server = server
-        self.keeps = True
+        self.keeps = False
+        self.opened_s = 0.0
         self.connect_s = 0.0
         self.is_connecting = False
 
@@ -30,16 +32,19 @@ class FakeConnection:
 
 class FakeServer:
     """Answers task ``n`` after ``latency_s(n)``; with ``is_serial`` one after the other, where one
-    that hangs holds up all the others until its client gives up.
+    that hangs holds up all the others until its client gives up. At ``restarts_s``
+    it closes all connections, each after an answer.
     """
 
-    def __init__(self, time, latency_s, *, is_serial=False):
+    def __init__(self, time, latency_s, *, is_serial=False, restarts_s=math.inf):
         self.time = time
         self.latency_s = latency_s
         self.is_serial = is_serial
+        self.restarts_s = restarts_s
         self.queue = []
         self.asked = []
-        self.in_flight = self.most_at_once = self.released = 0
+        self.opened = []
+        self.in_flight = self.most_at_once = self.most_new_at_once = self.released = 0
 
     def connection(self):
         return FakeConnection(self)
@@ -49,10 +54,17 @@ class FakeServer:
         self.in_flight += 1
         self.most_at_once = max(self.most_at_once, self.in_flight)
         self.queue.append(connection)
+        if not connection.keeps:
+            connection.opened_s = self.time.monotonic_s()
+            self.opened.append(connection.opened_s)
+        new = sum(not each.keeps for each in self.queue)
+        self.most_new_at_once = max(self.most_new_at_once, new)
         try:
             while self.is_serial and self.queue[0] is not connection:
                 self._pass(0.001, ends_at_s)
             self._pass(self.latency_s(task), ends_at_s)
+            closes = connection.opened_s < self.restarts_s < self.time.monotonic_s()
+            connection.keeps = not closes
         finally:
             self.in_flight -= 1
             self.queue.remove(connection)
@@ -105,6 +117,14 @@ def poll(time, server, poller, tasks, limit=None, deadline_s=30.0, keeps=True):
     return time.run(pool.run, tasks, time.monotonic_s() + deadline_s)
 
 
+def most_within(moments_s, span_s):
+    """How many of the moments, at the most, lie within so long."""
+    return max(
+        sum(first <= moment < first + span_s for moment in moments_s[at:])
+        for at, first in enumerate(moments_s)
+    )
+
+
 class TestAFleetThatIsWell:
     def test_is_asked_once_each_and_the_connections_are_given_back(self, time):
         server, poller = FakeServer(time, lambda task: 0.01), FakePoller()
@@ -133,6 +153,30 @@ class TestAFleetThatIsWell:
         poll(time, server, FakePoller(), range(5000), FixedLimit(1000), deadline_s=0.24)
 
         assert server.most_at_once == 5
+
+    def test_opens_its_connections_anew_no_faster_than_at_first_where_the_server_restarts(
+        self, time
+    ):
+        server, poller = FakeServer(time, lambda task: 0.01), FakePoller()
+        server.restarts_s = time.monotonic_s() + 0.3
+
+        poll(time, server, poller, range(5000), FixedLimit(100))
+
+        assert len(poller.answered) == 5000
+        anew = [moment for moment in server.opened if moment > server.restarts_s]
+        assert len(anew) == 100
+        assert most_within(anew, 0.01) <= MAX_UNPROVEN + 0.01 * MAX_PER_S
+
+    def test_takes_a_kept_connection_for_no_sign_that_a_new_one_was_accepted(self, time):
+        server = FakeServer(time, lambda task: 0.01 if task < 3 else 1.0)
+        kept = [FakeConnection(server) for _ in range(3)]
+        for connection in kept:
+            connection.keeps = True
+        server.connection = lambda: kept.pop() if kept else FakeConnection(server)
+
+        poll(time, server, FakePoller(), range(5000), FixedLimit(1000), deadline_s=0.24)
+
+        assert server.most_new_at_once == 5
 
     def test_is_asked_by_fewer_as_soon_as_the_limit_falls(self, time):
         limit = AdaptiveLimit(1000)
