@@ -155,7 +155,7 @@ class AdaptiveLimit:
         self._lowest_s = math.inf
         self._best_rate = 0.0
         self._best_value = 1
-        self._misses = 0
+        self._has_missed = False
         self._set(self.FIRST_KEEPING if keeps else self.FIRST_CLOSING)
 
     def _decide(self, round_s: float) -> None:
@@ -184,11 +184,11 @@ class AdaptiveLimit:
         if rate > self._best_rate:
             self._best_rate, self._best_value = rate, self._value
         if is_faster or is_flat:
-            self._misses = 0
+            self._has_missed = False
             # Far away, waiting is all there is to it, and nothing is lost by a longer step.
             self._set(self._value * (4 if is_flat and median_s > MIN_ROUND_S else 2))
-        elif self._misses == 0:
-            self._misses = 1
+        elif not self._has_missed:
+            self._has_missed = True
             self._start_round()
         else:
             self._is_searching = False

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import gevent
 
 from cpx_monitor import __version__
+from cpx_monitor.adapters.access import Access, authorization
 from cpx_monitor.adapters.http_connection import (
     READABLE,
     WRITABLE,
@@ -21,10 +22,8 @@ from cpx_monitor.adapters.http_connection import (
 )
 from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
-    Access,
     Exhausted,
     TimedOut,
-    authorization,
     explained,
 )
 
@@ -139,11 +138,13 @@ def _request_head(host: str, credentials: str | None) -> bytes:
 
 def _addresses_of(host: str, port: int) -> list[Any]:
     """As getaddrinfo has them, without blocking the loop."""
-    # Nobody on the network is asked for these, and a thread for it takes long to start.
+    # Nobody on the network is asked for these, and a thread for it takes long to start. As bytes,
+    # for a text would be encoded by IDNA, which takes long to import.
+    name = host.encode()
     if host == "localhost":
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     with contextlib.suppress(socket.gaierror):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     import gevent.socket
 
     return gevent.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -1,13 +1,11 @@
 """How one request gets to CPX and back."""
 
-import base64
 import errno
 import os
 import re
 import socket
 import sys
-from typing import NamedTuple, Protocol
-from urllib.parse import unquote
+from typing import Protocol
 
 _OURS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN}
@@ -18,36 +16,10 @@ _OURS = frozenset(
 QUIET_S = 0.01
 
 
-class Access(NamedTuple):
-    """How to show a server who asks, and how to know that it is the right one.
-
-    ``token`` is sent as a bearer token, to the origin of the API's URL and nobody else; ``ca_file``
-    holds the authorities to trust in place of the system's; without ``checks_certificate`` any
-    certificate will do.
-    """
-
-    token: str | None = None
-    ca_file: str | None = None
-    checks_certificate: bool = True
-
-    def __repr__(self) -> str:
-        return f"Access(token={'set' if self.token else None}, ca_file={self.ca_file!r})"
-
-
 def find_header(head: bytes, name: str) -> str | None:
     # No white space in the pattern: it would be tried again from every place within.
     line = re.search(rb"(?im)^" + re.escape(name.encode("ascii")) + rb":([^\r\n]*)", head)
     return None if line is None else line[1].decode("latin-1").strip(" \t")
-
-
-def authorization(access: Access, user: str | None, password: str | None) -> str | None:
-    """The header's value: the token, else the name and password of the URL, else None."""
-    if access.token is not None:
-        return f"Bearer {access.token}"
-    if user is None:
-        return None
-    pair = f"{unquote(user)}:{unquote(password or '')}".encode()
-    return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
 class TransportError(Exception):

@@ -27,17 +27,16 @@ from requests.auth import AuthBase
 from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
+from cpx_monitor.adapters.access import Access, authorization
 from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
     QUIET_S,
-    Access,
     BrokenOff,
     Doubtful,
     NotUsable,
     OtherStatus,
     TimedOut,
     TransportError,
-    authorization,
     closed_unanswered,
     explained,
     too_large,

@@ -87,6 +87,8 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
     with held():
         import gevent
 
+        # Its default is looked up in pprint, which takes long to import.
+        gevent.config.format_context = "builtins.repr"
         tell = console.tell if reading.verbose else _say_nothing
         fleet = http_fleet(reading, url, console.environ, tell)
     notice_while_waiting()

@@ -6,8 +6,8 @@
 import os
 from typing import TYPE_CHECKING
 
+from cpx_monitor.adapters.access import Access
 from cpx_monitor.adapters.cpx_url import parse_url
-from cpx_monitor.adapters.transport import Access
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.bootstrap import http_fleet
 from cpx_monitor.entrypoints.reading import CONCURRENCY, TOKEN, TRANSPORT, Reading, Source

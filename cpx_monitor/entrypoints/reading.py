@@ -4,8 +4,8 @@ import os
 import re
 from typing import NamedTuple
 
+from cpx_monitor.adapters.access import Access
 from cpx_monitor.adapters.cpx_url import CpxUrl, parse_url
-from cpx_monitor.adapters.transport import Access
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.arguments import (
     Arguments,

@@ -8,8 +8,9 @@ import trustme
 from asking import ask
 from scripted_server import answer, never, raw
 
+from cpx_monitor.adapters.access import Access
 from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import Access, Doubtful, TimedOut, TlsFailed, TransportError
+from cpx_monitor.adapters.transport import Doubtful, TimedOut, TlsFailed, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MAX_BYTES = 10_000_000

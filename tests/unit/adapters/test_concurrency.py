@@ -164,3 +164,27 @@ def test_a_fixed_number_stays_what_it_is():
 
     limit.end(limit.round, 0.0, 9.0, Failure.REFUSED)
     assert collect(limit, FarAway(0.02), 100)[1] == limit.value == 7
+
+
+class TestWhatIsLearntOnTheWay:
+    def test_that_so_many_did_no_harm_raises_the_number(self):
+        limit = adaptive(keeps=True)
+
+        limit.raise_to(40)
+        assert limit.value == 40
+        round_before = limit.round
+        limit.raise_to(40)
+        limit.raise_to(3)
+
+        assert (limit.value, limit.round) == (40, round_before)
+
+    def test_that_a_closing_server_serves_many_lets_the_number_double(self):
+        unknown, known = adaptive(keeps=False), adaptive(keeps=False)
+        known.serves_many()
+
+        for limit in (unknown, known):
+            for number in range(8):
+                limit.end(limit.round, 0.0, 0.01 + number * 0.001)
+
+        assert unknown.value == AdaptiveLimit.FIRST_CLOSING + 1
+        assert known.value >= 2 * AdaptiveLimit.FIRST_CLOSING

@@ -47,6 +47,17 @@ class TestThePace:
         assert before < after < before * usual
 
 
+    def test_is_judged_by_five_first_answers_and_not_by_fewer(self):
+        opening = Opening()
+        for number in range(4):
+            opening.answered(number, LATENCY_S + 0.01, LATENCY_S, 1.0)
+        assert opening.per_s == FIRST_PER_S
+
+        opening.answered(5, LATENCY_S + 0.01, LATENCY_S, 1.0)
+
+        assert opening.per_s == FIRST_PER_S / 2
+
+
 class TestTheQueue:
     def test_may_hold_all_that_were_opened_until_one_of_the_last_has_answered(self):
         opening = Opening()

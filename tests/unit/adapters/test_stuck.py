@@ -255,3 +255,60 @@ class TestATimeOut:
         seen.newest_answered_s = 2.0
 
         assert seen.on_stuck(1.1, 6.1) is False
+
+
+class TestAnAnswer:
+    def test_is_the_latest_and_says_which_request_was_the_newest(self):
+        seen = traffic()
+
+        seen.on_answered(1.0, 1.2)
+        seen.on_answered(0.995, 1.3)
+
+        assert (seen.answered_at_s, seen.newest_answered_s) == (1.3, 1.0)
+
+    def test_counts_as_out_of_order_where_its_request_began_clearly_before_an_answered_one(self):
+        seen = traffic()
+
+        seen.on_answered(1.0, 1.2)
+        for began_s in (0.995, 0.98, 0.97):
+            seen.on_answered(began_s, 1.3)
+
+        assert seen.out_of_order == 2
+        assert not seen.serves_many
+
+    def test_shows_that_the_server_serves_many_where_three_came_out_of_order(self):
+        seen = traffic()
+
+        seen.on_answered(1.0, 1.2)
+        for _ in range(3):
+            seen.on_answered(0.98, 1.3)
+
+        assert seen.serves_many
+
+
+class TestAServerThatAcceptsMoreConnectionsThanItServes:
+    LATE = tuple(Request(1.0, is_served=False) for _ in range(4))
+
+    def test_is_known_by_first_requests_that_are_late_while_many_are_answered(self):
+        seen = traffic(newest_answered_s=1.5, answered_at_s=1.6)
+
+        look(seen, 1.6, *self.LATE, answered=20)
+
+        assert seen.is_not_accepting
+
+    def test_is_not_assumed_where_few_were_answered_or_few_are_late(self):
+        few_answered = traffic(newest_answered_s=1.5, answered_at_s=1.6)
+        look(few_answered, 1.6, *self.LATE, answered=19)
+        few_late = traffic(newest_answered_s=1.5, answered_at_s=1.6)
+        look(few_late, 1.6, *self.LATE[1:], answered=20)
+
+        assert not few_answered.is_not_accepting
+        assert not few_late.is_not_accepting
+
+    def test_is_not_assumed_where_one_was_ever_late_that_had_been_served(self):
+        seen = traffic(newest_answered_s=1.5, answered_at_s=1.6)
+        look(seen, 1.6, Request(1.0, is_served=True), answered=20)
+
+        look(seen, 1.6, *self.LATE, answered=20)
+
+        assert not seen.is_not_accepting

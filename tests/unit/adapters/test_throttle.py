@@ -125,6 +125,15 @@ class TestARefusal:
         told = [throttle.is_its_own_trouble(names_its_wait=True) for _ in range(MANY_REFUSED)]
         assert told == [True] * (MANY_REFUSED - 1) + [False]
 
+    def test_is_judged_by_the_latest_and_older_ones_are_forgotten(self):
+        throttle = Throttle(0.0)
+        throttle.is_its_own_trouble(names_its_wait=True)
+        throttle.let_in = 100
+
+        told = [throttle.is_its_own_trouble(names_its_wait=True) for _ in range(MANY_REFUSED)]
+
+        assert told == [True] * (MANY_REFUSED - 1) + [False]
+
     @pytest.mark.parametrize(("let_in", "is_its_own"), [(MANY_REFUSED - 1, False), (8, True)])
     def test_is_about_all_where_fewer_were_let_in_meanwhile(self, let_in, is_its_own):
         throttle = Throttle(0.0)
@@ -216,3 +225,12 @@ class TestThePace:
 
         assert throttle.delay_s(opens_s - 0.5) == 1.0
         assert not throttle.lets_nobody_in
+
+    def test_lets_nobody_in_where_it_was_opened_three_times_in_vain(self):
+        throttle = Throttle(0.0)
+        told = []
+        for now_s in (0.0, 1.0, 2.0):
+            throttle.refused(now_s, 1.0)
+            told.append(throttle.lets_nobody_in)
+
+        assert told == [False, False, True]
