@@ -188,3 +188,13 @@ class TestWhatIsLearntOnTheWay:
 
         assert unknown.value == AdaptiveLimit.FIRST_CLOSING + 1
         assert known.value >= 2 * AdaptiveLimit.FIRST_CLOSING
+
+    def test_that_two_are_too_much_is_kept_to(self):
+        limit = adaptive(keeps=True)
+        limit.raise_to(2)
+        for _ in range(20):
+            limit.end(limit.round, 0.0, 0.01, Failure.REFUSED)
+            for number in range(4):
+                limit.end(limit.round, 0.1 * number, 0.1 * number + 0.05)
+
+        assert limit.value == 1

@@ -46,7 +46,6 @@ class TestThePace:
         usual = grown(Opening(), wait_s=0.0, periods=3) / FIRST_PER_S
         assert before < after < before * usual
 
-
     def test_is_judged_by_five_first_answers_and_not_by_fewer(self):
         opening = Opening()
         for number in range(4):

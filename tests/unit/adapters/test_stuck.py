@@ -114,6 +114,15 @@ class TestTheSpread:
 
 
 class TestASilence:
+    def test_begins_after_a_quarter_of_a_second(self):
+        seen = traffic()
+
+        look(seen, 1.25, Request(1.0))
+        at_a_quarter = seen.extra
+        look(seen, 1.26, Request(1.0))
+
+        assert (at_a_quarter, seen.extra) == (0, 1)
+
     def test_in_which_nothing_was_answered_yet_lets_one_more_try_at_each_look(self):
         seen = traffic()
 
@@ -157,6 +166,12 @@ class TestGivingUp:
 
         assert seen.to_give_up(3.0, requests, waiting=1, is_at_most=True) == requests[:1]
         assert seen.to_give_up(3.0, requests, waiting=9, is_at_most=True) == requests[:2]
+
+    def test_hits_none_of_the_late_before_its_second_is_over(self):
+        seen = traffic(newest_answered_s=3.0, answered_at_s=3.0)
+        look(seen, 3.0, Request(2.0))
+
+        assert not seen.to_give_up(3.0, [Request(2.0)], waiting=1, is_at_most=True)
 
     @pytest.mark.parametrize(("waiting", "is_at_most"), [(9, False), (0, True)])
     def test_hits_none_where_nobody_waits_or_there_is_room(self, waiting, is_at_most):
@@ -248,6 +263,24 @@ class TestATimeOut:
         seen.on_stuck(1.0, 6.0)
 
         assert seen.on_stuck(6.1, 11.1) is False
+
+    def test_of_one_that_began_as_the_others_ended_was_behind_them(self):
+        seen = traffic()
+        seen.on_stuck(1.0, 6.0)
+
+        assert seen.on_stuck(6.0, 11.0) is True
+
+    def test_of_one_that_began_with_the_first_is_its_own(self):
+        seen = traffic()
+        seen.on_stuck(1.0, 6.0)
+
+        assert seen.on_stuck(1.0, 6.0) is False
+
+    def test_of_one_that_began_with_the_newest_that_was_answered_was_behind_another(self):
+        seen = traffic(newest_answered_s=1.5)
+        seen.on_stuck(1.0, 6.0)
+
+        assert seen.on_stuck(1.5, 6.0) is True
 
     def test_on_a_server_that_answered_a_later_one_is_its_own(self):
         seen = traffic()
