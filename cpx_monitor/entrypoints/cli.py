@@ -53,10 +53,12 @@ def run(argv: Sequence[str], console: Console) -> int:
     name, rest = argv[0], list(argv[1:])
     if name in ("-h", "--help") or (name == "help" and rest in ([], ["help"], ["--help"])):
         console.write(__doc__)
-    elif name == "__complete":
-        from cpx_monitor.entrypoints.completing import complete
+    elif name in ("__complete", "__complete_in_bash"):
+        from cpx_monitor.entrypoints.completing import complete, complete_in_bash
 
-        return complete(rest, console)
+        if name == "__complete":
+            return complete(rest, console)
+        return complete_in_bash(" ".join(rest), console)
     elif name == "--version":
         console.write(f"cpx-monitor {__version__}\n")
     elif name == "help":

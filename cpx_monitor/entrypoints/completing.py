@@ -1,14 +1,20 @@
 """What the shells' completion asks: what the word under the cursor may become.
 
-The scripts of ``completions`` call ``cpx-monitor __complete`` with the words up to the
-cursor, the last one perhaps empty, and get a candidate a line, some with a tab and an explanation.
-``:files`` stands for the names of files, which the shell knows best.
+The scripts of ``completions`` get a candidate a line: its kind, its text and an explanation, with
+tabs between them. An ``open`` one is an option that wants a value, a ``word`` is complete, and
+``files`` stands for the names of files, which the shell knows best.
+
+A name from the network is data. One that a terminal could act on is not offered, nor one that would
+be taken for an option; no shell gets a name that it would act on without quotes around it.
 """
 
 import io
+import re
+import signal
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.arguments import Arguments
 from cpx_monitor.entrypoints.command_line import (
@@ -21,9 +27,18 @@ from cpx_monitor.entrypoints.command_line import (
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.usage import COMMANDS, command, usage_of
 
-FILES = ":files"
-# Nobody waits longer for a key.
-ANSWER_WITHIN_S = "1"
+# Nobody waits longer for a key; the process ends then, whatever it does.
+ENDS_AFTER_S = 0.9
+ANSWER_WITHIN_S = "0.8"
+
+
+class Candidate(NamedTuple):
+    text: str
+    meaning: str = ""
+    kind: str = "word"
+
+
+FILES = Candidate("", kind="files")
 
 _CHOICES = {
     "--color": ("auto", "always", "never"),
@@ -36,47 +51,106 @@ _FILES = ("--from", "--record", "--token-file", "--ca-file")
 
 
 def complete(words: Sequence[str], console: Console) -> int:
-    """Print the candidates; whatever goes wrong, there are just none."""
+    """For zsh and fish, which quote what they insert, with the words up to the cursor."""
     *before, current = words or [""]
-    try:
-        found = list(_candidates(before, current, console))
-    except Exception:
-        found = []
-    typed = current.lower()
-    fitting = (line for line in found if line == FILES or line.lower().startswith(typed))
-    console.write("".join(f"{line}\n" for line in fitting))
+    found = _fitting(before, current, console)
+    lines = (f"{each.kind}\t{each.text}\t{each.meaning}".rstrip("\t") for each in found)
+    console.write("".join(f"{line}\n" for line in lines))
     return exit_codes.DONE
 
 
-def _candidates(before: Sequence[str], current: str, console: Console) -> Iterable[str]:
+def complete_in_bash(line: str, console: Console) -> int:
+    """For bash, which inserts what it gets as it is, with the line up to the cursor.
+
+    bash takes what follows a ``=`` or ``:`` for a word of its own, and replaces no more than that.
+    A word in quotes is not completed.
+    """
+    import shlex
+
+    raw = re.search(r"(?:\\.|[^\s\\])*$", line)
+    if raw is None or set("\"'") & set(raw[0]):
+        return exit_codes.DONE
+    lexer = shlex.shlex(f"{line[: raw.start()]} ", posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        _, *before = lexer
+    except ValueError:  # a quote that is still open
+        return exit_codes.DONE
+    current = re.sub(r"\\(.)", r"\1", raw[0])
+    kept = current[: max(current.rfind("="), current.rfind(":")) + 1]
+    for each in _fitting(before, current, console):
+        if each is FILES:
+            console.write(f"files\t{current[len(kept) :]}\n")
+        elif each.text.startswith(kept):
+            console.write(f"{each.kind}\t{_quoted_for_bash(each.text[len(kept) :])}\n")
+    return exit_codes.DONE
+
+
+def _quoted_for_bash(text: str) -> str:
+    return re.sub(r"[^\w@%+,./:=-]", r"\\\g<0>", text)
+
+
+def _fitting(before: Sequence[str], current: str, console: Console) -> list[Candidate]:
+    """The candidates that begin with what is typed; whatever goes wrong, there are just none."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, ENDS_AFTER_S)
+    try:
+        found = list(_candidates(before, current, console))
+    except Exception:
+        return []
+    typed = current.lower()
+    return [
+        each
+        for each in found
+        if each is FILES
+        or (each.text.lower().startswith(typed) and printable(each.text) == each.text)
+    ]
+
+
+def _candidates(before: Sequence[str], current: str, console: Console) -> Iterable[Candidate]:
     if not before:
-        explained = (f"{name}\t{_first_sentence(name)}" for name in COMMANDS)
-        return [*explained, "help\tthe help of a command", "--help", "--version"]
+        explained = [Candidate(name, _first_sentence(name)) for name in COMMANDS]
+        return [*explained, Candidate("help", "the help of a command"), *_words_of(_TOP_OPTIONS)]
     name, *rest = before
     if name == "help":
-        return COMMANDS
+        return _words_of(COMMANDS)
     options = known_options(usage_of(name))
     words = _Words(name, rest, console)
+    if "--" in rest:
+        return words.positionals()
     if current.startswith("--") and "=" in current:
         option, _, _ = current.partition("=")
         values = words.values_of(options[option])
-        return [value if value == FILES else f"{option}={value}" for value in values]
+        return [each if each is FILES else Candidate(f"{option}={each.text}") for each in values]
     if rest and rest[-1] in options and options[rest[-1]].takes_value:
-        return words.values_of(options[rest[-1]])
+        return _no_options(words.values_of(options[rest[-1]]))
     if current.startswith("-"):
         return _option_names(options, rest)
-    return words.positionals()
+    return _no_options(words.positionals())
+
+
+_TOP_OPTIONS = ("--help", "--version")
+
+
+def _words_of(texts: Iterable[str]) -> list[Candidate]:
+    return [Candidate(text) for text in texts]
+
+
+def _no_options(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Without those that would be taken for an option; behind ``--`` they would not."""
+    return [each for each in candidates if not each.text.startswith("-")]
 
 
 def _first_sentence(name: str) -> str:
     return command(name).__doc__.split("\n")[0].rstrip(".")
 
 
-def _option_names(options: dict[str, KnownOption], rest: Sequence[str]) -> Iterator[str]:
+def _option_names(options: dict[str, KnownOption], rest: Sequence[str]) -> Iterator[Candidate]:
     given = {word.partition("=")[0] for word in rest}
     for option in dict.fromkeys(options.values()):
         if option.name not in given or option.is_repeatable:
-            yield f"{option.name}{'=' if option.takes_value else ''}\t{option.meaning}"
+            kind = "open" if option.takes_value else "word"
+            yield Candidate(f"{option.name}{'=' * option.takes_value}", option.meaning, kind)
 
 
 class _Words:
@@ -87,7 +161,7 @@ class _Words:
         self._rest = rest
         self._console = console
 
-    def positionals(self) -> Sequence[str]:
+    def positionals(self) -> Sequence[Candidate]:
         if positionals_of(usage_of(self._name), self._rest):
             return []
         match self._name:
@@ -98,10 +172,10 @@ class _Words:
             case "completion":
                 from cpx_monitor.entrypoints.commands.completion import SHELLS
 
-                return SHELLS
+                return _words_of(SHELLS)
         return []
 
-    def values_of(self, option: KnownOption) -> Sequence[str]:
+    def values_of(self, option: KnownOption) -> Sequence[Candidate]:
         match option.name:
             case "--output":
                 return self._outputs()
@@ -112,19 +186,19 @@ class _Words:
             case "--profile":
                 from cpx_monitor.entrypoints.profile import profile_names
 
-                return profile_names(self._console.environ)
+                return _words_of(profile_names(self._console.environ))
             case name if name in _FILES:
                 return [FILES]
-        return _CHOICES.get(option.name, ())
+        return _words_of(_CHOICES.get(option.name, ()))
 
-    def _outputs(self) -> Sequence[str]:
+    def _outputs(self) -> Sequence[Candidate]:
         from cpx_monitor.entrypoints.output import FORMATS
 
         if self._name == "plot":
             return [FILES]
-        return [each for each in FORMATS if not (self._name == "track" and each == "json")]
+        return _words_of(each for each in FORMATS if not (self._name == "track" and each == "json"))
 
-    def _columns(self) -> Sequence[str]:
+    def _columns(self) -> Sequence[Candidate]:
         from cpx_monitor.app import reports
         from cpx_monitor.app.selection import columns_of
 
@@ -134,9 +208,9 @@ class _Words:
             "at-risk": reports.ServicesAtRisk,
             "track": reports.TrackRound,
         }
-        return columns_of(kinds[self._name])
+        return _words_of(columns_of(kinds[self._name]))
 
-    def _services(self) -> Sequence[str]:
+    def _services(self) -> Sequence[Candidate]:
         """
         Raises:
             Exception: nobody tells them, or not soon enough.
@@ -148,9 +222,10 @@ class _Words:
         silent = self._console._replace(stderr=io.StringIO())
         arguments = with_profile(Arguments(self._read(), silent.environ))
         brief = {"--timeout": ANSWER_WITHIN_S, "--deadline": ANSWER_WITHIN_S}
-        arguments = arguments._replace(words={**arguments.words, **brief, "--record": None})
-        fleet, _ = fleet_and_clock(Reading.from_arguments(arguments), silent)
-        return [service.name for service in fleet.snapshot().services]
+        arguments = arguments._replace(words={**arguments.words, **brief})
+        reading = Reading.from_arguments(arguments)._replace(record=None)  # nor the profile's
+        fleet, _ = fleet_and_clock(reading, silent)
+        return _words_of(service.name for service in fleet.snapshot().services)
 
     def _read(self) -> Any:
         """The words as far as they can be read: the last one may want a value still."""

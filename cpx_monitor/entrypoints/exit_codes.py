@@ -22,7 +22,7 @@ def of_report(report: "Report") -> int:
     verdict = report.verdict if isinstance(report, ServicesAtRisk) else Verdict.OK
     if verdict is Verdict.AT_RISK:
         return AT_RISK
-    if verdict is Verdict.POSSIBLY_AT_RISK or not report.basis.coverage.is_complete:
+    if verdict is Verdict.POSSIBLY_AT_RISK or not report.basis.is_complete:
         return INCOMPLETE
     return DONE
 

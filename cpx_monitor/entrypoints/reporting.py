@@ -62,6 +62,6 @@ def sum_up(report: Report, output: Output, console: Console, *, is_recorded: boo
         return
     if isinstance(report, ServicesAtRisk) and not report.items and output.is_for_people:
         console.tell(table.no_risk_sentence(report))
-    if output.is_for_people or not basis.coverage.is_complete:
+    if output.is_for_people or not basis.is_complete:
         when = f", recorded at {basis.observed_at:%Y-%m-%dT%H:%M:%SZ}" if is_recorded else ""
         console.tell(table.footer(report) + when)

@@ -1,12 +1,19 @@
 """The tab key in real shells."""
 
+import os
 import shutil
+import signal
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from conftest import BIN
-from scripted_server import answer, instance_answer, late
+from scripted_server import answer, late
+from support import SimulatedClock, snapshot
 from terminal import Terminal
+
+from cpx_monitor.adapters.recording import RecordingFleet
+from cpx_monitor.domain.fleet import Instance
 
 PROMPT = "ready> "
 START = {
@@ -27,12 +34,26 @@ START = {
 }
 
 
-def answers(environ, *words):
+def completed(environ, *words, command="__complete"):
     ended = subprocess.run(
-        [BIN / "cpx-monitor", "__complete", *words], env=environ, capture_output=True, text=True
+        [BIN / "cpx-monitor", command, *words], env=environ, capture_output=True, text=True
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    return [line.split("\t")[0] for line in ended.stdout.splitlines()]
+    return ended.stdout
+
+
+def answers(environ, *words):
+    return [line.split("\t")[1] for line in completed(environ, *words).splitlines()]
+
+
+def recorded(path, *names):
+    """A recording of one round, in which each instance is of another service."""
+    seen = [Instance(f"10.58.{n // 256}.{n % 256}", name, 1, 2) for n, name in enumerate(names)]
+    fleet = SimpleNamespace(snapshot=lambda select: snapshot(*seen))
+    recording = RecordingFleet(fleet, str(path), SimulatedClock(), print)
+    recording.snapshot()
+    recording.close()
+    return path
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
@@ -120,25 +141,147 @@ class TestCandidates:
         ]
 
 
+OFFERED = (
+    "a$(touch pwned)=",
+    "b`touch pwned`",
+    "c'; touch pwned; '",
+    'd"; touch pwned; "',
+    "e two  words",
+    "f*?[a-z]",
+    "g!!$HOME ${HOME}",
+    "h;touch pwned",
+    "i|touch pwned&",
+    "j>pwned<x",
+    "k{1,2}~#x",
+    "l\\",
+    "m:a=b:c",
+    "n(x)^y%z@q",
+    "öäü 服务",
+    "~",
+    "p=touch",
+    ":files",
+)
+NOT_OFFERED = (
+    "--url=http://evil/",
+    "-o",
+    "s\ntouch pwned",
+    "t\ttab",
+    "u\x1b[31mred",
+    "v\x07",
+    "w\u202egnp",
+    "x\u200bzero",
+    "y\x9b31m",
+    "z\xa0",
+)
+
+
 class TestWhatComesFromTheServer:
-    """A name is data: a shell must not act on it."""
+    """A name is data: no shell acts on it, and no terminal."""
 
     @pytest.fixture
-    def hostile(self, shell, environ, serve, tmp_path):
-        names = ["zz$(touch pwned)", "it's", "two words"]
-        fleet = {f"/10.58.1.{n}": instance_answer(name) for n, name in enumerate(names, start=1)}
-        server = serve({"/servers": answer(200, [path[1:] for path in fleet]), **fleet})
-        shell.press(f" cd {tmp_path}; export CPX_URL={server.url}; clear; echo there\r".encode())
-        if "fish" in str(shell.process.args):
-            shell.press(f" set -gx CPX_URL {server.url}; clear; echo there\r".encode())
+    def hostile(self, shell, tmp_path):
+        recorded(tmp_path / "hostile.jsonl", *OFFERED, *NOT_OFFERED)
+        show = tmp_path / "show"
+        show.write_text("#!/bin/sh\nprintf '[%s]\\n' \"$4\"\n")
+        show.chmod(0o755)
+        shell.press(f" cd {tmp_path}; clear; echo there\r".encode())
         shell.wait_for(lambda: shell.lines[:2] == ["there", PROMPT.strip()])
         return shell
 
-    def test_is_quoted_where_it_is_inserted(self, hostile, tmp_path):
-        hostile.press(b"cpx-monitor track zz\t")
-        hostile.wait_for("pwned")
-        hostile.press(b"--count=1 > /dev/null && echo well || echo ill\r")
-        hostile.wait_for(lambda: {"well", "ill"} & set(hostile.lines))
+    def becomes(self, shell, typed):
+        """The word as a program gets it after the tab key."""
+        shell.press(b" clear; echo next\r")
+        shell.wait_for(lambda: shell.lines[:2] == ["next", PROMPT.strip()])
+        # The command is put before it afterwards, so that what it gets is shown, and not polled.
+        shell.press(f"cpx-monitor track --from=hostile.jsonl {typed}\t\x01./show \r".encode())
+        shell.wait_for(lambda: any(line.startswith("[") for line in shell.lines))
+        return next(line[1:-1] for line in shell.lines if line.startswith("["))
 
-        assert "well" in hostile.lines
+    def test_is_quoted_where_it_is_inserted(self, hostile, tmp_path):
+        typed_of = {name: "\\~" if name == "~" else name[0] for name in OFFERED}
+
+        got = {name: self.becomes(hostile, typed) for name, typed in typed_of.items()}
+
+        assert got == {name: name for name in OFFERED}
         assert not (tmp_path / "pwned").exists()
+
+    def test_is_not_offered_where_it_is_not_safe_to_show_or_would_be_an_option(self, hostile):
+        typed = ("--u", "-o", "s", "t", "u", "v", "w", "x", "y", "z")
+
+        assert [self.becomes(hostile, each) for each in typed] == ["--url=", *typed[1:]]
+
+    def test_is_found_among_ten_thousand(self, hostile, tmp_path):
+        (tmp_path / "hostile.jsonl").unlink()
+        recorded(tmp_path / "hostile.jsonl", *(f"service {n}" for n in range(10_000)))
+
+        assert self.becomes(hostile, "service\\ 999") == "service 999"
+        assert self.becomes(hostile, "service\\ 9998") == "service 9998"
+
+    def test_may_begin_with_a_dash_behind_two_of_them(self, environ, tmp_path):
+        path = recorded(tmp_path / "f.jsonl", "-x", "--url=http://evil/")
+
+        assert answers(environ, "track", f"--from={path}", "") == []
+        assert answers(environ, "track", f"--from={path}", "--", "") == ["--url=http://evil/", "-x"]
+        assert answers(environ, "list", f"--from={path}", "--service", "") == []
+        assert answers(environ, "list", f"--from={path}", "--service=-") == [
+            "--service=--url=http://evil/",
+            "--service=-x",
+        ]
+
+
+class TestALineOfBash:
+    """bash inserts what it gets, and replaces no more than what follows the last ``=`` or ``:``."""
+
+    @pytest.fixture
+    def after(self, environ, tmp_path):
+        path = recorded(tmp_path / "f.jsonl", "a b:c d", "a$x=")
+
+        def completed_line(line):
+            line = f"cpx-monitor {line.replace('FILE', str(path))}"
+            return completed(environ, line, command="__complete_in_bash").splitlines()
+
+        return completed_line
+
+    def test_gets_names_quoted(self, after):
+        assert after("track --from=FILE a") == ["word\ta\\ b:c\\ d", "word\ta\\$x="]
+        assert after("track --from=FILE a\\ ") == ["word\ta\\ b:c\\ d"]
+        assert after("track --from=FILE a\\ b:") == ["word\tc\\ d"]
+        assert after("list --from=FILE --service=a\\ ") == ["word\ta\\ b:c\\ d"]
+
+    def test_is_not_completed_within_quotes(self, after):
+        assert after("track --from=FILE 'a") == []
+        assert after('track --from=FILE "a') == []
+        assert after("track '--from=FILE a") == []
+
+    def test_is_read_with_the_quotes_before_the_word(self, after):
+        assert after("track '--from=FILE' a\\$") == ["word\ta\\$x="]
+
+    def test_tells_files_from_names_and_options_that_want_a_value_from_others(self, after):
+        assert after("list --from=rec") == ["files\trec"]
+        assert after("list --top") == ["open\t--top="]
+        assert after("list --rev") == ["word\t--reverse"]
+
+
+class TestAKey:
+    def test_is_not_waited_for_longer_than_a_second_whatever_hangs(self, environ, tmp_path):
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+
+        ended = subprocess.run(
+            [BIN / "cpx-monitor", "__complete", "track", f"--from={fifo}", ""],
+            env=environ,
+            capture_output=True,
+            timeout=20,
+        )
+
+        assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGALRM, b"", b"")
+
+    def test_writes_nothing_whatever_the_profile_records(self, environ, tmp_path, simulator):
+        folder = tmp_path / ".config" / "cpx-monitor"
+        folder.mkdir(parents=True)
+        record = tmp_path / "record.jsonl"
+        url = simulator("--instances=30", "--seed=7")
+        (folder / "config.toml").write_text(f'[p]\nurl = "{url}"\nrecord = "{record}"\n')
+
+        assert answers({**environ, "CPX_PROFILE": "p"}, "track", "user") == ["UserService"]
+        assert not record.exists()

@@ -2,20 +2,27 @@
 # Completion of cpx-monitor for zsh:  source <(cpx-monitor completion zsh)
 
 _cpx-monitor() {
-    local line value
-    local -a values described open
-    for line in "${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}"; do
-        value="${line%%$'\t'*}"
-        if [[ $value == ":files" ]]; then
-            compset -P '*='
-            _files
-            return
-        elif [[ $value == *= ]]; then
-            open+=("$value")
-        elif [[ -n $value ]]; then
-            values+=("$value")
-            described+=("${line/$'\t'/  -- }")
-        fi
+    local line kind text
+    local -a before values described open
+    # Without their quotes; zsh puts them again around what it inserts.
+    before=("${(@Q)words[2,CURRENT-1]}")
+    for line in "${(@f)$("${words[1]}" __complete "${before[@]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
+        kind="${line%%$'\t'*}" line="${line#*$'\t'}"
+        text="${line%%$'\t'*}"
+        case $kind in
+            files)
+                compset -P '*='
+                _files
+                return
+                ;;
+            open)
+                open+=("$text")
+                ;;
+            word)
+                values+=("$text")
+                described+=("${line/$'\t'/  -- }")
+                ;;
+        esac
     done
     (( $#open )) && compadd -S '' -- "${open[@]}"
     (( $#values )) && compadd -l -d described -- "${values[@]}"
