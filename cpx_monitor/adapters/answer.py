@@ -4,6 +4,7 @@ import re
 
 import httptools
 
+from cpx_monitor.adapters.encoding import decoded
 from cpx_monitor.adapters.transport import (
     BrokenOff,
     NotUsable,
@@ -94,8 +95,7 @@ class Answer:
         body = bytes(self._body)
         if b"content-encoding" not in head.lower():
             return body
-        encoding = find_header(head, "content-encoding") or "identity"
-        return _decoded(body, encoding.lower(), self._max_bytes)
+        return decoded(body, find_header(head, "content-encoding") or "", self._max_bytes)
 
     def plain_length(self) -> int | None:
         """The length of the body where the head alone tells all there is to know of the answer: a
@@ -147,21 +147,3 @@ class Answer:
         self.status = status
         self.keeps = self._parser.should_keep_alive()
         self.is_whole = True
-
-
-def _decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
-    """The body of a server that compresses unasked, but no more of it than is allowed."""
-    import zlib
-
-    if encoding == "identity":
-        return body
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise NotUsable(f"the answer is encoded as {encoding[:40]!r}")
-    try:
-        decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-        content = decompressor.decompress(body, max_bytes + 1)
-    except zlib.error:
-        raise NotUsable("the answer cannot be decompressed") from None
-    if len(content) > max_bytes:
-        raise too_large(max_bytes)
-    return content

@@ -57,7 +57,7 @@ def parse_listing(body: bytes) -> Listing:
     entries = _json(body)
     if not isinstance(entries, list):
         raise BadAnswer(f"a JSON list was expected, not {_quoted(entries)}")
-    packed_of: dict[str, bytes] = {}  # IPv4, which has one spelling, and its order
+    packed_of: dict[str, bytes] = {}  # IPv4, by which it is ordered
     others: dict[str, str] = {}
     rejected: list[str] = []
     for entry in entries:
@@ -68,8 +68,12 @@ def parse_listing(body: bytes) -> Listing:
                 others.setdefault(canonical_address(entry), entry)
             except (TypeError, ValueError):
                 rejected.append(_quoted(entry))
+    mapped = {ip: others.pop(ip) for ip in list(others) if ":" not in ip}  # IPv4 as IPv6
+    for ip in mapped.keys() & packed_of.keys():
+        del mapped[ip]
+    packed_of.update({ip: inet_pton(AF_INET, ip) for ip in mapped})
     ipv4 = sorted(packed_of, key=packed_of.__getitem__)
-    spelling_of = {ip: ip for ip in ipv4}
+    spelling_of = {ip: ip for ip in ipv4} | mapped
     for ip in sorted(others, key=address_order):
         spelling_of[ip] = others[ip]
     return Listing(spelling_of, tuple(rejected))
@@ -81,6 +85,9 @@ def parse_instance(ip: str, body: bytes) -> Observation:
         answer = _json(body)
         if not isinstance(answer, dict):
             raise BadAnswer(f"a JSON object was expected, not {_quoted(answer)}")
+        # A colon follows each name, so there may be one name twice where there are more colons.
+        if body.count(b":") > len(answer):
+            json.loads(body, object_pairs_hook=_check_for_contradiction)
         service = _service_name(answer)
     except BadAnswer as error:
         return Unknown(ip, str(error))
@@ -100,6 +107,18 @@ def _json(body: bytes) -> Any:
         return value if end == len(text) else _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise BadAnswer("not valid JSON" if body else "an empty answer") from None
+
+
+def _check_for_contradiction(pairs: list[tuple[str, Any]]) -> None:
+    """
+    Raises:
+        BadAnswer: a name is there twice, so nobody knows which of its values is meant.
+    """
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise BadAnswer(f"{_quoted(name)} is there twice")
+        seen.add(name)
 
 
 def _service_name(answer: Mapping[str, Any]) -> str:

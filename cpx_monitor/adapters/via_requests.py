@@ -28,6 +28,7 @@ from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.access import Access, authorization
+from cpx_monitor.adapters.encoding import decoded
 from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
     QUIET_S,
@@ -39,6 +40,7 @@ from cpx_monitor.adapters.transport import (
     TransportError,
     closed_unanswered,
     explained,
+    find_header,
     too_large,
 )
 
@@ -280,7 +282,9 @@ class RequestsConnection:
             self.connect_s = exchange.connect_s
         if isinstance(outcome, Exception):
             raise self._failure(outcome, exchange)
-        return self._judged(outcome, exchange, path)
+        body = self._judged(outcome, exchange, path)
+        encoding = find_header(outcome.head, "content-encoding") or ""
+        return decoded(body, encoding, max_bytes)
 
     def release(self) -> None:
         self._kept.put(self)
@@ -353,7 +357,7 @@ class RequestsConnection:
         surroundings = self._transport.surroundings
         with self._adapter.send(request, timeout=left_s, **surroundings) as answer:
             exchange.is_reading = True
-            if not answer.headers.get("Content-Length", "0").isdecimal():
+            if not answer.headers.get("Content-Length", "0").strip(" \t").isdecimal():
                 raise NotUsable("the answer is not HTTP")
             body = b"".join(_chunks(answer.raw, ends_at_s, max_bytes))
             exchange.is_reading = False
@@ -362,7 +366,9 @@ class RequestsConnection:
 
 
 class _Whole(NamedTuple):
-    """A whole answer; ``keeps`` says that the server keeps the connection for further requests."""
+    """A whole answer, its body encoded as it came; ``keeps`` says that the server keeps the
+    connection for further requests.
+    """
 
     status: int
     head: bytes
@@ -372,7 +378,7 @@ class _Whole(NamedTuple):
 
 def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, max_bytes: int) -> Iterator[bytes]:
     received = 0
-    while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
+    while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
         received += len(chunk)
         if received > max_bytes:
             raise too_large(max_bytes)
@@ -432,8 +438,6 @@ def _explained(error: Exception) -> TransportError:
                 return NotUsable("the answer is not HTTP")
             case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
                 return BrokenOff("the answer was cut off")
-            case urllib3.exceptions.DecodeError():
-                return NotUsable("the answer cannot be decompressed")
             case http.client.HTTPException():
                 return NotUsable("the answer is not HTTP")
     said = _WITH_CREDENTIALS.sub("//", str(layers[-1]))[:MOST_QUOTED_CHARACTERS]

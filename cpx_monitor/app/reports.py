@@ -46,6 +46,11 @@ class Basis(NamedTuple):
     no_verdict_because: str | None
     stale_list: StaleList | None = None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is known of the fleet as it is now."""
+        return self.coverage.is_complete and self.stale_list is None
+
 
 class InstanceRow(NamedTuple):
     """``service`` and the percentages are None where unknown; ``reason`` says why they are."""

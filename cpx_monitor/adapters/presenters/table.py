@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from cpx_monitor.adapters.presenters.escape import unmistakable
 from cpx_monitor.adapters.presenters.text import Cell, Column, Look, Table, draw
 from cpx_monitor.app.reports import (
     InstanceList,
@@ -96,7 +97,7 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
     rows: list[tuple[str | Cell, ...]] = []
     for item in report.items:
         cells = [
-            item.service,
+            unmistakable(item.service),
             str(item.instances),
             f"{item.healthy}/{item.instances}",
             mean(item.cpu_percent.mean),
@@ -128,7 +129,7 @@ def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
         counts = (item.threshold, unhealthy, item.instances - item.healthy - unhealthy)
         rows.append(
             (
-                item.service,
+                unmistakable(item.service),
                 f"{item.healthy}/{item.instances}",
                 Cell(item.verdict, item.verdict),
                 *(map(str, counts) if wide else ()),
@@ -185,8 +186,12 @@ def warnings_of_round(
     if failure is not None:
         yield f"round {number} failed: {failure}"
     elif stale_list is not None:
-        age = f"{stale_list.age_s:.3g} s"
+        age = age_of(stale_list)
         yield f"round {number}: the list of servers is {age} old: {stale_list.reason}"
+
+
+def age_of(stale_list: StaleList) -> str:
+    return f"{stale_list.age_s:.3g} s"
 
 
 def round_warnings(shown: TrackRound, before: TrackRound | None) -> Iterator[str]:
@@ -217,15 +222,16 @@ def no_risk_sentence(report: ServicesAtRisk) -> str:
     count = report.service_count
     who = "the one service" if count == 1 else f"each of {count} services"
     enough = f"{counted(report.threshold, 'healthy instance')} or more"
-    sentence = f"no service is at risk: {who} has {enough}"
-    unknown = report.basis.coverage.unknown
+    stale, unknown = report.basis.stale_list, report.basis.coverage.unknown
+    of_when = f" by a list of servers that is {age_of(stale)} old" if stale else ""
+    sentence = f"no service is at risk{of_when}: {who} has {enough}"
     return f"{sentence}; {unknown} unknown" if unknown else sentence
 
 
 def _instance_cells(row: InstanceRow, policy: HealthPolicy | None) -> tuple[str | Cell, ...]:
     """With a policy an unhealthy instance has its reason as well."""
     cells = (
-        row.service or MISSING,
+        MISSING if row.service is None else unmistakable(row.service),
         Cell(row.status, row.status),
         percent(row.cpu_percent),
         percent(row.memory_percent),

@@ -40,6 +40,23 @@ class TestAnInstancesAnswer:
     def test_may_have_white_space_around_it(self):
         assert parse_instance(IP, b" " + answer() + b"\n") == parse_instance(IP, answer())
 
+    @pytest.mark.parametrize(
+        ("body", "name"),
+        [
+            ('{"cpu":"99%","service":"A","memory":"4%","cpu":"1%"}', "cpu"),
+            (r'{"cpu":"99%","service":"A","memory":"4%","c\u0070u":"1%"}', "cpu"),
+            ('{"service":"A","cpu":"1%","memory":"4%","service":"B"}', "service"),
+            ('{"cpu":"1%","service":"A","memory":"4%","more":[{"x":1,"x":2}]}', "x"),
+        ],
+    )
+    def test_that_names_a_key_twice_contradicts_itself(self, body, name):
+        assert parse_instance(IP, body.encode()) == Unknown(IP, f"'{name}' is there twice")
+
+    def test_may_have_colons_elsewhere(self):
+        body = b'{"cpu":"1%","service":"A:B","memory":"4%","more":{"x":1,"y":":"}}'
+
+        assert parse_instance(IP, body) == Instance(IP, "A:B", 1, 4)
+
     def test_a_value_is_quoted_whole_up_to_forty_characters(self):
         assert reason_for(answer(cpu="9" * 38)) == "cpu is '" + "9" * 38 + "'"
         assert reason_for(answer(cpu="9" * 39)) == "cpu is '" + "9" * 39 + "…"
@@ -122,6 +139,24 @@ class TestTheListing:
         listing = parse_listing(b'["2001:DB8::1","2001:db8::1","10.0.0.1","10.0.0.1"]')
 
         assert listing.spelling_of == {"10.0.0.1": "10.0.0.1", "2001:db8::1": "2001:DB8::1"}
+
+    def test_knows_an_ipv4_address_that_is_spelt_as_ipv6(self):
+        listing = parse_listing(b'["::1","::ffff:10.0.0.9","10.0.0.10","::ffff:10.0.0.1"]')
+
+        assert list(listing.spelling_of.items()) == [
+            ("10.0.0.1", "::ffff:10.0.0.1"),
+            ("10.0.0.9", "::ffff:10.0.0.9"),
+            ("10.0.0.10", "10.0.0.10"),
+            ("::1", "::1"),
+        ]
+
+    @pytest.mark.parametrize(
+        "listed", [["10.0.0.1", "::ffff:10.0.0.1"], ["::ffff:10.0.0.1", "10.0.0.1"]]
+    )
+    def test_counts_it_once_and_asks_for_it_as_ipv4(self, listed):
+        listing = parse_listing(json.dumps(listed).encode())
+
+        assert listing.spelling_of == {"10.0.0.1": "10.0.0.1"}
 
     def test_keeps_what_is_no_address_apart(self):
         listing = parse_listing(

@@ -26,8 +26,6 @@ def test_earlier_parts_of_an_address_weigh_more_than_later_ones():
     backwards = in_order[::-1]
     assert sorted(backwards, key=address_order) == in_order
     assert len({address_order(ip) for ip in in_order}) == len(in_order)
-    assert address_order("1.2.3.4") == (4, 0x01020304)
-    assert address_order("::1") == (6, 1)
 
 
 def test_of_two_observations_of_one_address_the_first_counts():
@@ -63,6 +61,10 @@ def test_only_an_instance_without_any_service_is_unattributed():
         ("10.58.1.1", "10.58.1.1"),
         ("2001:DB8::0:1", "2001:db8::1"),
         ("0:0:0:0:0:0:0:1", "::1"),
+        ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("0:0:0:0:0:FFFF:0a00:0001", "10.0.0.1"),
+        ("::10.0.0.1", "::a00:1"),
     ],
 )
 def test_an_address_has_one_spelling(text, canonical):
@@ -74,5 +76,5 @@ def test_an_address_has_one_spelling(text, canonical):
     ["", "10.58.1", "10.58.1.256", "10.58.1.01", "../admin", "http://10.0.0.1", "fe80::1%eth0"],
 )
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(ValueError, match=r"has a zone|is neither an IPv4 nor an IPv6 address"):
+    with pytest.raises(ValueError, match="is neither an IPv4 nor an IPv6 address"):
         canonical_address(text)
