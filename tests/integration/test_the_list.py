@@ -1,5 +1,7 @@
 """A list of servers that cannot be had: how often it is asked for, and what is said."""
 
+import re
+
 import pytest
 from scripted_server import answer, fleet_script, in_turn, instance_answer, raw
 
@@ -64,3 +66,25 @@ class TestTheList:
 
         assert ended.returncode == 3
         assert ended.stderr.splitlines()[1] == "hint:  is the host in --url or CPX_URL spelt right?"
+
+
+class TestAnOldList:
+    @pytest.fixture
+    def url(self, serve):
+        """Of a server whose list can be had once."""
+        script = fleet_script(_1=instance_answer(), _2=instance_answer())
+        script["/servers"] = in_turn(script["/servers"], answer(500, {}))
+        return serve(script).url
+
+    @pytest.mark.parametrize("command", ["list", "averages", "at-risk"])
+    def test_makes_a_run_incomplete(self, url, monitor, command):
+        assert monitor(command, "--every=0.1", "--count=2", url=url).returncode == 1
+
+    def test_never_says_that_no_service_is_at_risk_without_its_age(self, url, monitor):
+        ended = monitor("at-risk", "--every=0.1", "--count=2", url=url)
+
+        of_new, of_old = re.findall("no service is at risk.*", ended.stderr)
+        assert of_new.startswith("no service is at risk: ")
+        assert re.match(
+            r"no service is at risk by a list of servers that is 0\.\d+ s old: ", of_old
+        )

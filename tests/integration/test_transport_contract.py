@@ -14,6 +14,7 @@ from cpx_monitor.adapters.transport import BrokenOff, Doubtful, TimedOut, Transp
 from cpx_monitor.adapters.via_requests import RequestsTransport
 
 MAX_BYTES = 1000
+GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
 
 
 @pytest.fixture
@@ -52,7 +53,9 @@ class TestAnAnswer:
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
             b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello"),
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5 \t\r\n\r\nhello",
+            GZIP + gzip.compress(b"hello"),
+            GZIP + gzip.compress(b"hel") + gzip.compress(b"lo"),
         ],
     )
     def test_may_be_framed_in_every_way_of_http(self, get, content):
@@ -101,6 +104,14 @@ class TestNoAnswer:
             (raw(b"SSH-2.0-OpenSSH\r\n"), "the answer is not HTTP"),
             (raw(b"<html>"), "the answer is not HTTP"),
             (answer(200, b"x" * (MAX_BYTES + 1)), "an answer of more than 0 KiB"),
+            (raw(GZIP + gzip.compress(b"{}")[:-4]), "the compressed answer was cut off"),
+            (raw(GZIP + gzip.compress(b"{}") + b"{}"), "the answer cannot be decompressed"),
+            (raw(GZIP + b"{}"), "the answer cannot be decompressed"),
+            (raw(GZIP.replace(b"gzip", b"br") + b"{}"), "the answer is encoded as 'br'"),
+            (
+                raw(GZIP + gzip.compress(b"x" * MAX_BYTES) + gzip.compress(b"x")),
+                "an answer of more than",
+            ),
             (
                 answer(200, gzip.compress(b"x" * 10_000_000), "Content-Encoding: gzip"),
                 "an answer of more than",
