@@ -11,10 +11,12 @@ import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pyte
 
 ENOUGH_S = 20
+IDLE_S = 0.6
 _ALTERNATE_SCREEN = 1049
 
 
@@ -84,6 +86,10 @@ class Terminal:
         self.screen.resize(lines, columns)
         self._set_size(columns, lines)
 
+    def forget_size(self):
+        """As serial consoles know none; what is shown of it stays as it is."""
+        self._set_size(0, 0)
+
     def wait_for(self, shown):
         """Until the screen is as ``shown`` says: a text that is on it, or a question to ask it."""
         is_so = shown if callable(shown) else lambda: shown in self.text
@@ -95,6 +101,18 @@ class Terminal:
                 assert is_so(), f"it has ended; there is\n{self.text}"
                 return self.text
         return self.text
+
+    def wait_until_it_waits(self):
+        """Until it has run and then uses no processor for a while in which it would."""
+        used, since_s = None, time.monotonic()
+        ends_at_s = since_s + ENOUGH_S
+        while used in (None, 0) or time.monotonic() - since_s < IDLE_S:
+            assert time.monotonic() < ends_at_s
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+            before, used = used, int(fields[11]) + int(fields[12])
+            if used != before:
+                since_s = time.monotonic()
+            time.sleep(0.01)
 
     def wait(self):
         """Its exit code, once it has ended and all is read."""

@@ -1,11 +1,14 @@
 """The streams and the environment that a command talks to, as one argument of its own."""
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TextIO
 
 from cpx_monitor.adapters.presenters.escape import printable
+from cpx_monitor.entrypoints.stream import Stalled, Stream
 
 
 class OutputClosed(Exception):
@@ -17,12 +20,16 @@ class OutputFailed(Exception):
 
 
 def _terminal_size(stream: TextIO) -> os.terminal_size:
+    """As it says, and where it says nothing, or 0 as serial consoles do, COLUMNS × LINES or
+    80 × 24.
+    """
     import shutil
 
-    try:
-        return os.get_terminal_size(stream.fileno())
-    except OSError:
-        return shutil.get_terminal_size()
+    columns = lines = 0
+    with contextlib.suppress(OSError):
+        columns, lines = os.get_terminal_size(stream.fileno())
+    otherwise = shutil.get_terminal_size()
+    return os.terminal_size((columns or otherwise.columns, lines or otherwise.lines))
 
 
 class Console(NamedTuple):
@@ -49,6 +56,8 @@ class Console(NamedTuple):
         try:
             self.stdout.write(text)
             self.stdout.flush()
+        except Stalled:
+            raise OutputClosed from None
         except BrokenPipeError:
             _discard(self.stdout)
             raise OutputClosed from None
@@ -65,8 +74,17 @@ class Console(NamedTuple):
         try:
             self.stderr.write(text)
             self.stderr.flush()
+        except Stalled:
+            pass
         except OSError:
             _discard(self.stderr)
+
+    def offer(self, stream: TextIO, text: str) -> None:
+        """Something short for a terminal, at once or not at all; nor does it matter to one that is
+        gone.
+        """
+        with contextlib.suppress(OSError, AttributeError):
+            stream.buffer.raw.offer(text)  # type: ignore[attr-defined]
 
     def warn(self, line: str) -> None:
         self.tell(f"warning: {line}")
@@ -118,9 +136,8 @@ def _usable(stream: TextIO | None) -> TextIO:
     """
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")
-    return open(
-        stream.fileno(), "w", encoding=stream.encoding, errors="backslashreplace", closefd=False
-    )
+    file = io.BufferedWriter(Stream(stream.fileno()))
+    return io.TextIOWrapper(file, encoding=stream.encoding, errors="backslashreplace")
 
 
 def _discard(stream: TextIO) -> None:

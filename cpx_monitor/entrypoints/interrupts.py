@@ -10,6 +10,8 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from cpx_monitor.entrypoints.stream import stop_waiting
+
 _watcher: Any = None
 _before_anything_else: Callable[[], object] | None = None
 TAKEN_FOR_ONE_S = 0.3
@@ -79,6 +81,7 @@ def _on_another_signal(first_s: float, number: int, frame: FrameType | None) -> 
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    stop_waiting()
     if _before_anything_else is not None:
         _before_anything_else()
     signal.signal(number, partial(_on_another_signal, time.monotonic()))

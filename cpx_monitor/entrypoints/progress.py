@@ -51,7 +51,8 @@ class FleetWithProgress:
             width = self._console.size_of(self._console.stderr).columns
             line = _sentence(self._progress(), time.monotonic() - began_s)
             # The last column stays empty: some terminals begin a new line after it.
-            self._console.put_on_stderr(f"{_ERASE_LINE}{cut(line, width - 1, ascii_only=True)}")
+            text = f"{_ERASE_LINE}{cut(line, width - 1, ascii_only=True)}"
+            self._console.offer(self._console.stderr, text)
             gevent.sleep(_EVERY_S)
 
 

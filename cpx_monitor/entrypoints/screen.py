@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
 
-from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.console import Console, OutputClosed
 from cpx_monitor.entrypoints.interrupts import first_of_all, notice_while_waiting
 
 # https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: the alternate screen, the cursor.
@@ -82,18 +82,21 @@ class Screen:
         lines = [_ERASE_LINE + line for line in self._draw(size)]
         self._console.write(before + _HOME + "\r\n".join(lines) + _ERASE_BELOW)
 
+    def _redraw_if_taken(self, before: str) -> None:
+        # Told to stop, the main greenlet has the last word.
+        with contextlib.suppress(OutputClosed):
+            self._redraw(before)
+
     def _give_back(self) -> None:
         self._has_screen = False
-        # Not through the buffer, which a frame may be on its way through; nor does it matter to a
-        # terminal that is gone.
-        with contextlib.suppress(OSError):
-            os.write(self._console.stdout.fileno(), _LEAVE.encode())
+        # Not through the buffer, which a frame may be on its way through.
+        self._console.offer(self._console.stdout, _LEAVE)
 
     def _soon(self, before: str) -> None:
         """Where nobody is writing a frame: between two steps of gevent's loop."""
         from gevent import get_hub
 
-        get_hub().loop.run_callback(self._redraw, before)
+        get_hub().loop.run_callback(self._redraw_if_taken, before)
 
     def _on_resize(self, number: int, frame: FrameType | None) -> None:
         self._soon(_ERASE_ALL)

@@ -270,6 +270,21 @@ class TestWhatTheListHolds:
 
 
 class TestStreams:
+    def test_a_pipe_that_does_not_block_gets_everything_however_slowly_it_is_read(
+        self, simulator, environ
+    ):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        url = simulator("--behaviour=fleet", "--instances=2000")
+        words = [BIN / "cpx-monitor", "list", "-o", "json", f"--url={url}"]
+        with subprocess.Popen(words, env=environ, stdout=writer) as process:
+            os.close(writer)
+            with os.fdopen(reader, "rb", buffering=0) as file:
+                content = b"".join(iter(lambda: file.read(1000), b""))
+
+        assert process.returncode == 0
+        assert len(json.loads(content)["items"]) == 2000
+
     def test_a_closed_pipe_ends_it_quietly(self, simulator, environ):
         ended = subprocess.run(
             ["bash", "-c", "set -o pipefail; cpx-monitor list | head -1"],

@@ -6,9 +6,10 @@ import signal
 import pytest
 from conftest import BIN
 from scripted_server import answer, in_turn, instance_answer
-from terminal import Terminal
+from terminal import ENOUGH_S, Terminal
 
 ENTER = b"\x1b[?1049h"
+CTRL_S = b"\x13"
 LEAVE = b"\x1b[?25h\x1b[?1049l"
 
 
@@ -86,6 +87,18 @@ class TestTrack:
         assert terminal.wait() == code
         assert not terminal.is_on_the_other_screen
         assert not terminal.screen.cursor.hidden
+
+    def test_a_terminal_that_knows_no_size_is_taken_for_one_of_80_by_24(self, on_terminal):
+        terminal = on_terminal("track", "MLService", "--demo", "--every=0.1")
+        terminal.wait_for("round 1 at ")
+        before = len(terminal.lines[0])
+        terminal.forget_size()
+        for number in (3, 4, 5):
+            terminal.wait_for(f"round {number} at ")
+
+        assert len(terminal.lines[0]) == before
+        terminal.press(b"\x03")
+        assert terminal.wait() == 0
 
     def test_count_ends_it_with_the_summary(self, on_terminal):
         terminal = on_terminal("track", "MLService", "--demo", "--every=0.05", "--count=4")
@@ -273,3 +286,37 @@ def test_warnings_of_a_frame_are_kept_where_stderr_leads_elsewhere(on_terminal, 
     terminal.wait_for("round 3 failed: CPX at ")
 
     assert (tmp_path / "log").read_text().startswith("warning: round 2 failed: CPX at ")
+
+
+class TestATerminalThatTakesNothing:
+    """After ctrl-s, say, or where an ssh hangs: what writes to it waits for ever."""
+
+    @pytest.fixture
+    def stopped(self, on_terminal, simulator):
+        """A command that waits to be read."""
+        url = simulator("--behaviour=fleet", "--instances=400")
+
+        def start(*words):
+            terminal = on_terminal(*words, url=url)
+            terminal.press(CTRL_S)
+            terminal.wait_until_it_waits()
+            return terminal
+
+        return start
+
+    @pytest.mark.parametrize(
+        ("number", "code_watching", "code"),
+        [(signal.SIGINT, 0, 130), (signal.SIGTERM, 0, 143), (signal.SIGHUP, -1, -1)],
+    )
+    def test_keeps_nobody_from_ending(self, stopped, number, code_watching, code):
+        watching = (("list", "--every=0.1"), ("track", "AuthService", "--every=0.1"))
+        ended = {}
+        for words in (*watching, ("at-risk", "--every=0.1"), ("list",)):
+            terminal = stopped(*words)
+            terminal.process.send_signal(number)
+            ended[words] = terminal.process.wait(ENOUGH_S)
+
+        assert ended == {
+            **dict.fromkeys((*watching, ("at-risk", "--every=0.1")), code_watching),
+            ("list",): code,
+        }
