@@ -1,10 +1,12 @@
 """What a tracked service did, from round to round.
 
-The memory that it takes grows with the number of addresses, not with time.
+The memory that it takes grows with the number of addresses listed at a time, not with time: of
+those that left, the last ``MOST_GONE`` are remembered.
 """
 
 import math
 from collections import Counter, deque
+from collections.abc import Iterable
 
 from cpx_monitor.app.reports import (
     InstanceRow,
@@ -21,13 +23,16 @@ RECENT_ROUNDS = 120
 MARKED_ROUNDS = 3
 FLAPPING_ROUNDS = 10
 FLAPPING_FLIPS = 2
+MOST_GONE = 1000
 
 
 class History:
     """Rounds go in, in their order; what to show of them comes out."""
 
     def __init__(self) -> None:
-        self._instances: dict[str, _Instance] = {}
+        self._instances: dict[str, _Instance] = {}  # who is there, or left a moment ago
+        self._gone: dict[str, _Instance] = {}  # who left before, the last one at the end
+        self._forgotten = 0
         self._first: TrackRound | None = None
         self._last: TrackRound | None = None
         self._rounds = 0
@@ -43,13 +48,20 @@ class History:
         for row in shown.items:
             if row.ip not in self._instances:
                 joined_in = None if is_first else self._rounds
-                self._instances[row.ip] = _Instance(joined_in)
+                before = self._gone.pop(row.ip, None)
+                self._instances[row.ip] = before or _Instance(joined_in)
             self._instances[row.ip].learn(self._rounds, row)
-        latest = [
-            self._instances[ip].tracked(self._rounds)
-            for ip in sorted(self._instances, key=address_order)
-        ]
-        return tuple(tracked for tracked in latest if tracked is not None)
+        self._let_go()
+        return tuple(each.tracked(self._rounds) for _, each in _in_order(self._instances))
+
+    def _let_go(self) -> None:
+        """Those that left are shown for a few rounds, and some more of them are remembered."""
+        left = [ip for ip, each in self._instances.items() if each.is_gone(self._rounds)]
+        for ip in left:
+            self._gone[ip] = self._instances.pop(ip)
+        for ip in list(self._gone)[: max(0, len(self._gone) - MOST_GONE)]:
+            del self._gone[ip]
+            self._forgotten += 1
 
     def summary(self) -> TrackSummary | None:
         """None before the first round."""
@@ -62,9 +74,14 @@ class History:
             began_at=self._first.observed_at,
             ended_at=self._last.observed_at,
             items=tuple(
-                self._instances[ip].summary(ip) for ip in sorted(self._instances, key=address_order)
+                each.summary(ip) for ip, each in _in_order({**self._instances, **self._gone})
             ),
+            forgotten=self._forgotten,
         )
+
+
+def _in_order(instances: "dict[str, _Instance]") -> "Iterable[tuple[str, _Instance]]":
+    return sorted(instances.items(), key=lambda each: address_order(each[0]))
 
 
 class _Distribution:
@@ -124,11 +141,17 @@ class _Instance:
             self._flips += 1
             self._flipped_in.append(number)
 
-    def tracked(self, number: int) -> TrackedInstance | None:
-        """As it stands in that round; None where it left a while ago."""
+    def is_gone(self, number: int) -> bool:
+        """Whether it left a while ago; then its recent rounds are history."""
+        is_gone = self._seen_in < number - MARKED_ROUNDS
+        if is_gone:
+            self._recent.clear()
+        return is_gone
+
+    def tracked(self, number: int) -> TrackedInstance:
+        """As it stands in that round."""
         row, before = self._row, self._before
-        if row is None or self._seen_in < number - MARKED_ROUNDS:
-            return None
+        assert row is not None  # it learnt one before it is asked
         if self._seen_in < number:
             row = row._replace(
                 status=Status.UNKNOWN, cpu_percent=None, memory_percent=None, reason=None

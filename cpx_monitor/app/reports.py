@@ -196,7 +196,9 @@ class InstanceSummary(NamedTuple):
 
 
 class TrackSummary(NamedTuple):
-    """What tracking a service came to; ``items`` are in address order."""
+    """What tracking a service came to; ``items`` are in address order. ``forgotten`` counts the
+    instances that left too long ago to be among them.
+    """
 
     service: str
     rounds: int
@@ -204,3 +206,4 @@ class TrackSummary(NamedTuple):
     began_at: datetime
     ended_at: datetime
     items: tuple[InstanceSummary, ...]
+    forgotten: int = 0

@@ -12,6 +12,7 @@ from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, in_address_
 from cpx_monitor.domain.health import HealthPolicy
 
 ROUNDS_TO_ASK_EVERYBODY = 20
+MOST_GONE = 1000
 
 
 def track(
@@ -44,13 +45,15 @@ def track(
 class _Members:
     """What is known of a fleet from round to round: who belongs to the service, and who said what.
 
-    A silent address keeps the service it last named. Members and addresses not seen before are
+    A silent address keeps the service it last named, and so do the last ``MOST_GONE`` that left, if
+    they come back. Members and addresses not seen before are
     asked in every round, all others in turn, so that an instance that moves to the service shows.
     """
 
     def __init__(self, service: str) -> None:
         self.service = service
         self._service_of: dict[str, str] = {}
+        self._service_of_gone: dict[str, str] = {}  # the last that left at the end
         self._last_seen: dict[str, Observation] = {}
         self._asked_in: dict[str, int] = {}
         self._round = 0
@@ -71,8 +74,14 @@ class _Members:
             self._last_seen[seen.ip] = seen
             if seen.service is not None:
                 self._service_of[seen.ip] = seen.service
+            elif seen.ip in self._service_of_gone:
+                self._service_of[seen.ip] = self._service_of_gone.pop(seen.ip)
         for gone in self._last_seen.keys() - listed:
             del self._last_seen[gone], self._asked_in[gone]
+            if gone in self._service_of:
+                self._service_of_gone[gone] = self._service_of.pop(gone)
+        for forgotten in list(self._service_of_gone)[:-MOST_GONE]:
+            del self._service_of_gone[forgotten]
 
     def rows(self) -> tuple[Observation, ...]:
         """What was last seen of each listed member, in address order."""

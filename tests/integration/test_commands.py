@@ -1,6 +1,7 @@
 """The installed commands against a simulator: streams, exit codes, and sums done again here."""
 
 import json
+import os
 import re
 import signal
 import subprocess

@@ -3,8 +3,11 @@ from datetime import timedelta
 import pytest
 from support import NOON, instance, track_round, unknown
 
-from cpx_monitor.app.history import History
+from cpx_monitor.app.history import MARKED_ROUNDS, History
 from cpx_monitor.app.use_cases import spread
+from cpx_monitor.domain.fleet import Instance
+
+OF = "AuthService", 10, 20
 
 
 def learned(*rounds, history=None):
@@ -82,6 +85,25 @@ class TestTheSummary:
         assert (summary.ended_at - summary.began_at).total_seconds() == 3
         assert (one.rounds, one.unhealthy_share, one.unknown_share, one.flips) == (4, 0.25, 0.25, 2)
         assert (two.rounds, two.unhealthy_share, two.flips) == (3, 0, 0)
+
+    def test_is_of_those_that_are_there_and_the_last_thousand_that_left(self):
+        history = History()
+        for number in range(1, 1100):
+            history.learn(
+                track_round(number, Instance(f"10.0.{number // 256}.{number % 256}", *OF))
+            )
+
+        summary = history.summary()
+        assert len(summary.items) == 1000 + MARKED_ROUNDS + 1
+        assert summary.forgotten == 1099 - 1000 - MARKED_ROUNDS - 1
+        assert summary.items[-1].ip == "10.0.4.75"
+
+    def test_of_one_that_left_and_came_back_is_of_both_times(self):
+        history = History()
+        learned([instance(1)], *[[]] * 9, [instance(1, cpu=99)], history=history)
+
+        (only,) = history.summary().items
+        assert (only.rounds, only.unhealthy_share) == (2, 0.5)
 
     @pytest.mark.parametrize("values", [[7], [1, 2, 3], list(range(101)), [0.25, 99.75, 50, 50]])
     def test_has_the_spread_of_all_that_was_seen(self, values):
