@@ -28,8 +28,15 @@ FORMAT = "cpx-monitor-recording"
 VERSION = 1
 _HEADER = json.dumps({"format": FORMAT, "version": VERSION}).encode() + b"\n"
 HOW_TO_MAKE_ONE = "`cpx-monitor track <service> --record=<file>` makes a recording"
-_USUAL_LINE_BYTES = 64 * 1024
-MOST_LINE_BYTES = 64 * 1024 * 1024
+# The longest line there can be says that 200,000 instances left; what is longer, or nested so
+# deeply, was not written by this program, and would take many times its size in memory.
+MOST_LINE_BYTES = 16 * 1024 * 1024
+MOST_BRACKETS = 300_000
+_BLOCK_BYTES = 64 * 1024
+
+MOST_ROUNDS = 1 << 53
+# What parsing a line, or using what it holds, may raise: it is not as this program writes it.
+UNUSABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 Tell = Callable[[str], None]
 
@@ -37,7 +44,8 @@ Tell = Callable[[str], None]
 class RecordingFleet:
     """Looks at another fleet, and writes down what it saw before anybody else hears of it.
 
-    ``tracked`` is the service for whose sake this is done, where it is for one.
+    ``tracked`` is the service for whose sake this is done, where it is for one. A file that is
+    moved away, removed or cut off meanwhile, as logrotate does, is begun anew.
 
     Raises:
         RecordingUnusable: at once where the file cannot be appended to; later where it is full.
@@ -50,9 +58,12 @@ class RecordingFleet:
         self._tracked = tracked
         self._clock = clock
         self._path = path
+        self._warn = warn
         self._listed: set[str] = set()
+        self._size = 0
         try:
             self._file, self._round = _opened_to_append(path, warn)
+            self._size = _size_of(self._file)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -107,11 +118,31 @@ class RecordingFleet:
         return {"round": self._round, "observed_at": observed_at.isoformat()}
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
+        text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
         try:
-            self._file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+            self._look_after_file()
+            self._file.write(text.encode())
             self._file.flush()
+            self._size = _size_of(self._file)
         except OSError as error:
             raise self._failed(error) from None
+
+    def _look_after_file(self) -> None:
+        """Cases: it is no file; another one is in its place, or none; it was cut off; all well."""
+        here = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(here.st_mode):
+            return
+        try:
+            named = os.stat(self._path)
+        except FileNotFoundError:
+            named = None
+        if named is None or (named.st_dev, named.st_ino) != (here.st_dev, here.st_ino):
+            self._warn(f"{self._path} was moved or removed: the recording goes on in a new one")
+            self._file.close()
+            self._file, _ = _opened_to_append(self._path, self._warn)
+        elif here.st_size < self._size:
+            self._warn(f"{self._path} was cut off by someone else: the recording goes on in it")
+            _prepared(self._file, self._path, self._warn)
 
     def _failed(self, error: OSError) -> RecordingUnusable:
         why = (error.strerror or str(error)).lower()
@@ -124,7 +155,9 @@ def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
 
     is_file = not os.path.exists(path) or stat.S_ISREG(os.stat(path).st_mode)
     with contextlib.ExitStack() as stack:
-        file: BinaryIO = stack.enter_context(open(path, "ab+" if is_file else "ab"))
+        # A pipe that nobody reads is an error, and not waited for.
+        opener = None if is_file else _not_waiting
+        file: BinaryIO = stack.enter_context(open(path, "ab+" if is_file else "ab", opener=opener))
         last_round = 0
         if is_file:
             try:
@@ -139,12 +172,24 @@ def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
     return file, last_round
 
 
+def _not_waiting(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _size_of(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
 def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
     """Makes the file one that rounds can be appended to; the number of its last round."""
-    size = os.fstat(file.fileno()).st_size
+    size = _size_of(file)
     if size:
         file.seek(0)
-        check_header(file.readline(MOST_LINE_BYTES), path)
+        first_line = file.readline(MOST_LINE_BYTES)
+        if size > len(first_line) or not _HEADER.startswith(first_line):  # cut off within it
+            check_header(first_line, path)
     last_line, cut_off = _last_line(file, size)
     if cut_off:
         # What follows must begin on a line of its own, and half a line is of no use to anybody.
@@ -155,21 +200,50 @@ def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
         file.write(_HEADER)
         return 0
     try:
-        return int(json.loads(last_line).get("round", 0))
-    except (ValueError, TypeError, AttributeError):
+        number = parsed(last_line)["round"]
+    except UNUSABLE:
         return 0
+    return number if isinstance(number, int) and 0 < number < MOST_ROUNDS else 0
 
 
 def _last_line(file: BinaryIO, size: int) -> tuple[bytes, int]:
-    """The last whole line, and how many bytes follow it."""
-    read = min(size, _USUAL_LINE_BYTES)
-    while True:
-        file.seek(size - read)
-        *before, last, rest = [b"", *file.read(read).split(b"\n")]
-        # With a line's end before it, the last line is all there.
-        if len(before) > 1 or read == size:
-            return last, len(rest)
-        read = min(size, 2 * read)
+    """The last whole line, and how many bytes follow it; empty where it is too long to be one of
+    ours.
+    """
+    end = _line_end_before(file, size)
+    begin = _line_end_before(file, max(0, end - 1))
+    file.seek(begin)
+    line = file.read(end - begin) if end - begin <= MOST_LINE_BYTES else b""
+    return line, size - end
+
+
+def _line_end_before(file: BinaryIO, position: int) -> int:
+    """Where the last line that ends before it ends; 0 where none does."""
+    while position:
+        read = min(position, _BLOCK_BYTES)
+        file.seek(position - read)
+        found = file.read(read).rfind(b"\n")
+        if found >= 0:
+            return position - read + found + 1
+        position -= read
+    return 0
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """
+    Raises:
+        UNUSABLE: the line holds no json object, or NaN, which is no json, or more than any of ours.
+    """
+    if line.count(b"[") + line.count(b"{") > MOST_BRACKETS:
+        raise ValueError("nested too often")
+    entry = json.loads(line, parse_constant=_refuse)
+    if not isinstance(entry, dict):
+        raise ValueError("no object")
+    return entry
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no json")
 
 
 def check_header(line: bytes, path: str) -> None:
@@ -178,14 +252,14 @@ def check_header(line: bytes, path: str) -> None:
         RecordingUnusable: the line does not begin a recording of this version.
     """
     try:
-        header = json.loads(line)
+        header = parsed(line)
         is_ours = header["format"] == FORMAT
         version = header["version"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except UNUSABLE:
         is_ours, version = False, None
     if not is_ours:
         raise RecordingUnusable(f"{path} is no recording of cpx-monitor", HOW_TO_MAKE_ONE)
     if version != VERSION:
         raise RecordingUnusable(
-            f"{path} is a recording of version {version!r}, and this program reads {VERSION}"
+            f"{path} is a recording of version {str(version)[:40]}; this program reads {VERSION}"
         )

@@ -1,15 +1,18 @@
 """Recordings, read and played back; ``recording`` says what they are."""
 
-import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from cpx_monitor.adapters.files import opened_to_read
 from cpx_monitor.adapters.recording import (
     HOW_TO_MAKE_ONE,
     MOST_LINE_BYTES,
+    UNUSABLE,
     Tell,
     check_header,
+    parsed,
 )
 from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Selection, Trouble
 from cpx_monitor.domain.fleet import (
@@ -58,7 +61,7 @@ class Recording:
         under_way: Any = None
         for number, line in self._lines():
             try:
-                entry = _entry(line)
+                entry = parsed(line)
                 if "format" in entry:  # recordings put one behind the other
                     check_header(line, self._path)
                     under_way = None
@@ -74,7 +77,7 @@ class Recording:
                 yield self._round(entry, whole)
             except _PartMissing:
                 self._tell_damaged(f": the round that ends in line {number} lacks a part of it")
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            except UNUSABLE:
                 self._tell_damaged(f", line {number}: cannot be used, left out")
         self._tell_unfinished(asked)
         if self._damaged > _MOST_TOLD:
@@ -114,15 +117,19 @@ class Recording:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            with open(self._path, "rb") as file:
+            with opened_to_read(self._path) as file:
                 check_header(file.readline(MOST_LINE_BYTES), self._path)
                 number = 1
                 while line := file.readline(MOST_LINE_BYTES):
                     number += 1
-                    if not line.endswith(b"\n"):
+                    if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
+                        while not line.endswith(b"\n") and line:
+                            line = file.readline(MOST_LINE_BYTES)
+                        yield number, b"too long"
+                    elif not line.endswith(b"\n"):
                         self._warn(f"{self._path} is cut off in mid-line: read up to there")
                         return
-                    if line.strip():
+                    elif line.strip():
                         yield number, line
         except OSError as error:
             why = (error.strerror or str(error)).lower()
@@ -142,10 +149,10 @@ class Recording:
         snapshot = Snapshot(
             source=_text(mark["source"]),
             observed_at=observed_at,
-            took_s=float(mark["took_seconds"]),
+            took_s=_seconds(mark["took_seconds"]),
             observations=in_address_order(asked.values()),
             rejected=tuple(_text(entry) for entry in mark["rejected"]),
-            stale_list=stale and StaleList(float(stale["age_s"]), _text(stale["reason"])),
+            stale_list=stale and StaleList(_seconds(stale["age_s"]), _text(stale["reason"])),
         )
         left = {_text(ip) for ip in mark["left"]}
         before = {} if mark["everybody_asked"] else self._known
@@ -157,17 +164,6 @@ class Recording:
             snapshot._replace(not_asked=not_asked),
             _text(mark["tracked"]) if mark.get("tracked") else None,
         )
-
-
-def _entry(line: bytes) -> dict[str, Any]:
-    """
-    Raises:
-        ValueError: the line holds no json object, or NaN, which is no json.
-    """
-    entry = json.loads(line, parse_constant=_refuse)
-    if not isinstance(entry, dict):
-        raise ValueError("no object")
-    return entry
 
 
 def _observation(entry: dict[str, Any]) -> Observation:
@@ -184,14 +180,16 @@ def _observation(entry: dict[str, Any]) -> Observation:
     )
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no json")
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("no text")
     return value
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError("no time")
+    return float(value)
 
 
 def _percent(value: Any) -> float:

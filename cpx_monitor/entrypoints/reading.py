@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cpx_monitor.adapters.access import Access
 from cpx_monitor.adapters.cpx_url import CpxUrl, parse_url
+from cpx_monitor.adapters.files import opened_to_read
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.arguments import (
     Arguments,
@@ -62,7 +63,7 @@ def _file(path: str) -> str:
 
 def _beginning_of(path: str, most_bytes: int) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with opened_to_read(path) as file:
             return file.read(most_bytes)
     except OSError as error:
         raise ValueError(f"it cannot be read: {(error.strerror or '').lower()}") from None

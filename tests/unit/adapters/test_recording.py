@@ -1,11 +1,12 @@
 import json
+import os
 from itertools import islice
 
 import pytest
 from support import SimulatedClock, instance, unknown
 
 from cpx_monitor.adapters.memory import InMemoryFleet
-from cpx_monitor.adapters.recording import RecordingFleet
+from cpx_monitor.adapters.recording import MOST_BRACKETS, MOST_LINE_BYTES, RecordingFleet
 from cpx_monitor.adapters.replay import LONGEST_PAUSE_S, RecordedFleet, Recording, Replay
 from cpx_monitor.app.history import History
 from cpx_monitor.app.pace import every
@@ -223,7 +224,7 @@ class TestARecording:
         with open(path, "w") as file:
             file.write('{"format": "cpx-monitor-recording", "version": 2}\n')
 
-        with pytest.raises(RecordingUnusable, match="of version 2, and this program reads 1"):
+        with pytest.raises(RecordingUnusable, match="of version 2; this program reads 1"):
             list(Recording(path, print).rounds())
 
     def test_is_written_by_one_at_a_time(self, recorder, path):
@@ -231,6 +232,93 @@ class TestARecording:
 
         with pytest.raises(RecordingUnusable, match="another cpx-monitor is recording"):
             RecordingFleet(fleet, path, clock, print)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"observations": 10**400},
+            {"took_seconds": 10**400},
+            {"took_seconds": "1e400"},
+            {"took_seconds": -1},
+            {"observed_at": "0001-01-01T00:00:00+14:00"},
+            {"observed_at": "2026-11-22T25:00:00+00:00"},
+            {"stale_list": {"age_s": 10**400, "reason": "x"}},
+            {"rejected": [[]] * (MOST_BRACKETS + 1)},
+            {"source": "x" * MOST_LINE_BYTES},
+        ],
+        ids=lambda change: "".join(change),
+    )
+    def test_whose_mark_cannot_be_used_loses_that_round_only(
+        self, recorder, path, warnings, change
+    ):
+        first, second, third = recorded(recorder, *[[instance(n)] for n in (1, 2, 3)])
+        with open(path) as file:
+            lines = file.readlines()
+        lines[4] = json.dumps({**json.loads(lines[4]), **change}).replace('"1e400"', "1e400")
+        with open(path, "w") as file:
+            file.writelines([*lines[:4], lines[4].rstrip("\n") + "\n", *lines[5:]])
+
+        kept = outcomes(path, warnings)
+        assert [each.observations for each in kept] == [first.observations, third.observations]
+        assert "line 5" in warnings[0]
+
+    def test_of_deep_nesting_loses_that_line_only(self, recorder, path, warnings):
+        recorded(recorder, [instance(1)])
+        with open(path, "a") as file:
+            file.write('{"round":' + "[" * 200_000 + "\n")
+
+        assert len(outcomes(path, warnings)) == 1
+        assert warnings == [f"{path}, line 4: cannot be used, left out"]
+
+    @pytest.mark.parametrize(
+        "last_line", ['{"round": 1e400}', '{"round": "x"}', "[" * 9999, "x" * (MOST_LINE_BYTES + 1)]
+    )
+    def test_whose_last_line_cannot_be_used_can_be_appended_to(
+        self, recorder, path, warnings, last_line
+    ):
+        recorded(recorder, [instance(1)])
+        with open(path, "a") as file:
+            file.write(f"{last_line}\n")
+        recorded(recorder, [instance(2)])
+
+        assert [len(each.observations) for each in outcomes(path, warnings)] == [1, 1]
+        assert warnings == [f"{path}, line 4: cannot be used, left out"]
+
+    @pytest.mark.parametrize("moved", [True, False])
+    def test_that_is_moved_or_removed_is_begun_anew(self, recorder, path, warnings, moved):
+        fleet, _ = recorder([instance(1)], [instance(2)])
+        fleet.snapshot()
+        if moved:
+            os.rename(path, f"{path}.1")
+        else:
+            os.remove(path)
+        fleet.snapshot()
+
+        (kept,) = outcomes(path, warnings)
+        assert kept.observations == (instance(2),)
+        assert warnings == [f"{path} was moved or removed: the recording goes on in a new one"]
+        if moved:
+            assert outcomes(f"{path}.1", warnings)[0].observations == (instance(1),)
+
+    @pytest.mark.parametrize("left_bytes", [0, 1, 60, 300])
+    def test_that_is_cut_off_meanwhile_loses_what_was_cut_off_only(
+        self, recorder, path, warnings, left_bytes
+    ):
+        fleet, _ = recorder([instance(1)], [instance(2)], [instance(3)])
+        fleet.snapshot()
+        os.truncate(path, left_bytes)
+        fleet.snapshot()
+        fleet.snapshot()
+
+        kept = [each.observations for each in outcomes(path, warnings)]
+        assert kept == [(instance(2),), (instance(3),)]
+        assert warnings[0] == f"{path} was cut off by someone else: the recording goes on in it"
+
+    def test_into_a_pipe_that_nobody_reads_is_refused(self, tmp_path, recorder):
+        os.mkfifo(tmp_path / "pipe")
+
+        with pytest.raises(RecordingUnusable, match="no such device or address"):
+            RecordingFleet(InMemoryFleet([], SimulatedClock()), str(tmp_path / "pipe"), None, print)
 
     def test_that_cannot_be_written_says_why(self, tmp_path, recorder):
         clock = SimulatedClock()

@@ -1,0 +1,31 @@
+"""Files that are named by people, and may be pipes or devices."""
+
+import os
+import select
+import stat
+from typing import BinaryIO
+
+SILENT_AFTER_S = 5.0
+
+
+def opened_to_read(path: str) -> BinaryIO:
+    """A file, a pipe or a device, but none that is silent.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device from which nothing comes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode) and not _says_anything(descriptor):
+            raise TimeoutError(0, f"nothing came from it within {SILENT_AFTER_S:g} s")
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _says_anything(descriptor: int) -> bool:
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(SILENT_AFTER_S * 1000))
