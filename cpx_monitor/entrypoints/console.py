@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TextIO
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.entrypoints.stream import Stalled, Stream
+from cpx_monitor.entrypoints.stream import Stalled, Stream, raise_pending
 
 
 class OutputClosed(Exception):
@@ -57,6 +57,7 @@ class Console(NamedTuple):
             self.stdout.write(text)
             self.stdout.flush()
         except Stalled:
+            raise_pending()
             raise OutputClosed from None
         except BrokenPipeError:
             _discard(self.stdout)
@@ -64,6 +65,7 @@ class Console(NamedTuple):
         except OSError as error:
             _discard(self.stdout)
             raise OutputFailed(f"cannot write the output: {error.strerror}") from None
+        raise_pending()
 
     def tell(self, line: str) -> None:
         """Put a line for people on stderr; one that cannot be written is nobody's loss."""
@@ -78,6 +80,7 @@ class Console(NamedTuple):
             pass
         except OSError:
             _discard(self.stderr)
+        raise_pending()
 
     def offer(self, stream: TextIO, text: str) -> None:
         """Something short for a terminal, at once or not at all; nor does it matter to one that is

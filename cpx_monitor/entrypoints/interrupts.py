@@ -10,7 +10,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from cpx_monitor.entrypoints.stream import stop_waiting
+from cpx_monitor.entrypoints.stream import is_writing, raise_after_write, stop_waiting
 
 _watcher: Any = None
 _before_anything_else: Callable[[], object] | None = None
@@ -93,4 +93,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         if main is not None and getcurrent() is not main:
             hub.loop.run_callback(main.throw, Interrupted(number))
             return
+    if is_writing():
+        raise_after_write(Interrupted(number))
+        return
     raise Interrupted(number)

@@ -20,6 +20,7 @@ _LOOK_EVERY_S = 0.05
 _CHUNK_BYTES, _LAST_CHUNK_BYTES = 1 << 20, 256
 
 _is_stopping = False
+_pending: BaseException | None = None
 _began_s: float | None = None  # when the write that is under way began
 
 
@@ -68,6 +69,23 @@ class Stream(io.FileIO):
         waiting = select.poll()
         waiting.register(self.fileno(), select.POLLOUT)
         return bool(waiting.poll(timeout_ms))
+
+
+def is_writing() -> bool:
+    return _began_s is not None
+
+
+def raise_after_write(error: BaseException) -> None:
+    """Not within it: nobody would know then how much was taken, and it would be written again."""
+    global _pending
+    _pending = error
+
+
+def raise_pending() -> None:
+    global _pending
+    if _pending is not None:
+        error, _pending = _pending, None
+        raise error
 
 
 def stop_waiting() -> None:

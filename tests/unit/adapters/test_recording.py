@@ -251,7 +251,7 @@ class TestARecording:
     def test_whose_mark_cannot_be_used_loses_that_round_only(
         self, recorder, path, warnings, change
     ):
-        first, second, third = recorded(recorder, *[[instance(n)] for n in (1, 2, 3)])
+        first, _, third = recorded(recorder, *[[instance(n)] for n in (1, 2, 3)])
         with open(path) as file:
             lines = file.readlines()
         lines[4] = json.dumps({**json.loads(lines[4]), **change}).replace('"1e400"', "1e400")
