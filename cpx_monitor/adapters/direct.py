@@ -147,7 +147,10 @@ def _addresses_of(host: str, port: int) -> list[Any]:
         return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     import gevent.socket
 
-    return gevent.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        return gevent.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except RuntimeError:  # the system lets us have no thread for it, so everything waits
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _connected(address: _Address) -> socket.socket:

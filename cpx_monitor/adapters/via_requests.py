@@ -34,6 +34,7 @@ from cpx_monitor.adapters.transport import (
     QUIET_S,
     BrokenOff,
     Doubtful,
+    Exhausted,
     NotUsable,
     OtherStatus,
     TimedOut,
@@ -228,6 +229,10 @@ class RequestsTransport:
     def close_idle(self) -> None:
         self.kept.close_idle()
 
+    def have_no_more_threads(self) -> None:
+        if self.threads.size:
+            self.threads.maxsize = self.threads.size
+
     def request(self, path: str) -> requests.PreparedRequest:
         request = self._template.copy()
         request.url = f"{self._address}/{path}"
@@ -273,9 +278,12 @@ class RequestsConnection:
                 outcome: _Whole | Exception = self._transport.threads.apply(
                     self._on_thread, (exchange, path, ends_at_s, max_bytes)
                 )
-        except BaseException:
+        except BaseException as error:
             exchange.abort()
             self.close()
+            if isinstance(error, RuntimeError):  # the system lets us have no further thread
+                self._transport.have_no_more_threads()
+                raise Exhausted("no further thread can be started on this machine") from None
             raise
         finally:
             self._is_in_flight = False

@@ -57,13 +57,24 @@ def asks_for_help(argv: Sequence[str]) -> bool:
     return "-h" in words or "--help" in words
 
 
+MOST_COMPARED = 500
+
+
 def nearest(word: str, known: Sequence[str]) -> str | None:
-    """``did you mean …?``, where something known is near."""
+    """``did you mean …?``, where something known is near.
+
+    Of many, only those are compared that are about as long and begin alike.
+    """
     from difflib import get_close_matches
 
+    typed = word.lower()
     spelling_of = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), spelling_of, n=1)
-    near = near or sorted(name for name in spelling_of if word and word.lower() in name)
+    likely: Sequence[str] = list(spelling_of)
+    if len(likely) > MOST_COMPARED:
+        likely = [name for name in likely if name[:1] == typed[:1]]
+        likely = sorted(likely, key=lambda name: abs(len(name) - len(typed)))[:MOST_COMPARED]
+    near = get_close_matches(typed, likely, n=1)
+    near = near or sorted(name for name in spelling_of if typed and typed in name)
     return f"did you mean {spelling_of[near[0]]}?" if near else None
 
 

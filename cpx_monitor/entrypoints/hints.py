@@ -7,7 +7,7 @@ from cpx_monitor.app.reports import counted
 from cpx_monitor.app.selection import NoSuchColumn, NoSuchService
 from cpx_monitor.entrypoints.command_line import nearest
 
-_ULIMIT = "`ulimit -n` tells how many files may be open"
+_ULIMIT = "`ulimit -n` tells how many files may be open, `ulimit -u` how many threads there may be"
 
 _HINTS = {
     Trouble.UNREACHABLE: (

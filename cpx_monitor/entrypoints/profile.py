@@ -12,9 +12,11 @@ _NOT_IN_A_PROFILE = ("--help", "--version", "--profile")
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
-    """Where the XDG base directory specification has it."""
+    """Where the XDG base directory specification has it; below ``~`` where nobody knows whose
+    home that is.
+    """
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "~", ".config")
-    return Path(home).expanduser() / "cpx-monitor" / "config.toml"
+    return Path(os.path.expanduser(home)) / "cpx-monitor" / "config.toml"
 
 
 def load_profile(

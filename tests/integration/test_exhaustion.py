@@ -1,6 +1,7 @@
 """Where this machine lacks descriptors or ports: fewer at a time, and no instance is blamed."""
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -36,6 +37,38 @@ def test_without_descriptors_for_all_each_is_asked_once_and_answers(
     assert json.loads(ended.stdout)["coverage"]["answered"] == INSTANCES
     assert stats["requests"] == 1 + INSTANCES
     assert stats["most_at_once"] < 40
+
+
+def with_so_many_threads(number, *words):
+    """As a user who has no other processes, and may have so many."""
+    return ["prlimit", f"--nproc={number}", "setpriv", "--reuid=54321", "--clear-groups", *words]
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not (shutil.which("prlimit") and shutil.which("setpriv")),
+    reason="not run: needs root, `prlimit` and `setpriv`",
+)
+class TestWithoutThreadsForAll:
+    def test_each_is_asked_once_and_answers(self, simulator, environ, tmp_path):
+        url = simulator("--behaviour=fleet", f"--instances={INSTANCES}")
+        words = (BIN / "cpx-monitor", "list", f"--url={url}", "--transport=requests", "-o", "json")
+
+        ended = subprocess.run(
+            with_so_many_threads(4, *words), env=environ, capture_output=True, text=True, cwd="/"
+        )
+
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["coverage"]["answered"] == INSTANCES
+
+    def test_and_not_even_one_it_says_so(self, simulator, environ):
+        words = (BIN / "cpx-monitor", "list", f"--url={simulator()}", "--transport=requests")
+
+        ended = subprocess.run(
+            with_so_many_threads(1, *words), env=environ, capture_output=True, text=True, cwd="/"
+        )
+
+        assert ended.returncode == 3
+        assert "no further thread can be started on this machine\nhint:" in ended.stderr
 
 
 @pytest.mark.skipif(
