@@ -153,6 +153,14 @@ def _addresses_of(host: str, port: int) -> list[Any]:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
+def _is_ready_to_write(sock: socket.socket) -> bool:
+    import select
+
+    waiting = select.poll()
+    waiting.register(sock, select.POLLOUT)
+    return bool(waiting.poll(0))
+
+
 def _connected(address: _Address) -> socket.socket:
     family, place = address
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -160,7 +168,12 @@ def _connected(address: _Address) -> socket.socket:
         sock.setblocking(False)
         code = sock.connect_ex(place)
         if code == errno.EINPROGRESS:
-            wait_until(sock, WRITABLE)
+            try:
+                wait_until(sock, WRITABLE)
+            except TimedOut:
+                # This process may have been stopped, and the connection be there.
+                if not _is_ready_to_write(sock):
+                    raise
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))

@@ -157,9 +157,13 @@ class DirectConnection:
         self.keeps = False
 
     def time_out(self) -> None:
-        """From the loop: the time for this request is up."""
-        if self._waiter is not None:
-            self._waiter.throw(TimedOut())
+        """From the loop: the time for this request is up. What has come is read first, for this
+        process may have been stopped meanwhile.
+        """
+        waiter, ends_at_s = self._waiter, self.ends_at_s
+        while self._waiter is waiter is not None and self.ends_at_s == ends_at_s:
+            if not self._on_readable():
+                waiter.throw(TimedOut())
 
     def _open(self, ends_at_s: float) -> None:
         self.is_connecting = True
@@ -212,38 +216,39 @@ class DirectConnection:
             self._plain_heads.learn(answer)
         return body
 
-    def _on_readable(self) -> None:
-        """Take in what has come.
+    def _on_readable(self) -> bool:
+        """Take in what has come; whether anything has.
 
         Cases: nothing yet; nobody waits for it; a plain answer; a part of another, or its end.
         """
         try:
             data = self._recv(_CHUNK_BYTES)
         except self._server.not_yet:
-            return
+            return False
         except Exception as error:
             self._settle(error)
-            return
+            return True
         waiter = self._waiter
         if waiter is None:
             if data:
                 self._kept.on_too_much()
             self.close()
-            return
+            return True
         if self._answer is None:
             head, end, body = data.partition(b"\r\n\r\n")
             if end and self._plain_heads.get(head) == len(body) and not self._has_pending():
                 self.keeps = True
                 waiter.switch(body)
-                return
+                return True
             if not data:
                 waiter.throw(closed_unanswered())
-                return
+                return True
             self._answer = Answer(self._max_bytes)
         try:
             self._feed(self._answer, data)
         except Exception as error:
             self._settle(error)
+        return True
 
     def _feed(self, answer: Answer, data: bytes) -> None:
         """TLS may hold more than one read gives, and the watcher knows nothing of that."""

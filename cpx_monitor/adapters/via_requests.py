@@ -47,6 +47,10 @@ from cpx_monitor.adapters.transport import (
 
 MOST_QUOTED_CHARACTERS = 200
 
+# A timer that is so late shows that this process was stopped, by SIGSTOP say.
+STOPPED_S = 0.5
+READ_WITHIN_S = 0.1
+
 _CHUNK_BYTES = 65_536
 _ANYBODY = Access()
 
@@ -272,12 +276,8 @@ class RequestsConnection:
         self._exchange = exchange = _Exchange()
         exchange.listens_first = not self._kept.is_reliable
         self._is_in_flight = True
-        left_s = max(0.001, ends_at_s - time.monotonic())
         try:
-            with gevent.Timeout(left_s, TimedOut):
-                outcome: _Whole | Exception = self._transport.threads.apply(
-                    self._on_thread, (exchange, path, ends_at_s, max_bytes)
-                )
+            outcome = self._result(exchange, path, ends_at_s, max_bytes)
         except BaseException as error:
             exchange.abort()
             self.close()
@@ -293,6 +293,26 @@ class RequestsConnection:
         body = self._judged(outcome, exchange, path)
         encoding = find_header(outcome.head, "content-encoding") or ""
         return decoded(body, encoding, max_bytes)
+
+    def _result(self, exchange: _Exchange, path: str, ends_at_s: float, max_bytes: int) -> Any:
+        """What a thread comes back with: a ``_Whole`` or an exception.
+
+        Where this process was stopped past the time for it, the answer may have come meanwhile, and
+        the thread has a moment to read it.
+        """
+        result = None
+        try:
+            with gevent.Timeout(max(0.001, ends_at_s - time.monotonic()), TimedOut):
+                result = self._transport.threads.spawn(
+                    self._on_thread, exchange, path, ends_at_s, max_bytes
+                )
+                outcome: Any = result.get()
+        except TimedOut:
+            if result is None or time.monotonic() - ends_at_s < STOPPED_S:
+                raise
+            with gevent.Timeout(READ_WITHIN_S, TimedOut):
+                outcome = result.get()
+        return outcome
 
     def release(self) -> None:
         self._kept.put(self)
@@ -367,7 +387,7 @@ class RequestsConnection:
             exchange.is_reading = True
             if not answer.headers.get("Content-Length", "0").strip(" \t").isdecimal():
                 raise NotUsable("the answer is not HTTP")
-            body = b"".join(_chunks(answer.raw, ends_at_s, max_bytes))
+            body = b"".join(_chunks(answer.raw, exchange, ends_at_s, max_bytes))
             exchange.is_reading = False
             head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
             return _Whole(answer.status_code, head.encode("latin-1"), body, _keeps(answer))
@@ -384,14 +404,18 @@ class _Whole(NamedTuple):
     keeps: bool
 
 
-def _chunks(raw: urllib3.HTTPResponse, ends_at_s: float, max_bytes: int) -> Iterator[bytes]:
+def _chunks(
+    raw: urllib3.HTTPResponse, exchange: _Exchange, ends_at_s: float, max_bytes: int
+) -> Iterator[bytes]:
+    """Past its time only what has come already is read."""
     received = 0
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
         received += len(chunk)
         if received > max_bytes:
             raise too_large(max_bytes)
-        if time.monotonic() > ends_at_s:
-            raise TimeoutError
+        if time.monotonic() > ends_at_s and exchange.sock is not None:
+            with contextlib.suppress(OSError):  # it is closed once all is read
+                exchange.sock.settimeout(0.001)
         yield chunk
 
 
