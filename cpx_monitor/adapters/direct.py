@@ -12,6 +12,7 @@ import gevent
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.access import Access, authorization
+from cpx_monitor.adapters.addresses import first_that_connects
 from cpx_monitor.adapters.http_connection import (
     READABLE,
     WRITABLE,
@@ -80,32 +81,28 @@ class DirectTransport:
 
     def connect(self, ends_at_s: float) -> tuple[socket.socket, float]:
         """A connection to the first of the host's addresses that takes one, and how long that took.
-
-        Each gets its share of the time that is left, so that one that swallows packets does not
-        use up all of it.
+        That address is the first to be tried from then on.
         """
         addresses = self._look_up(ends_at_s)
-        for position, address in enumerate(addresses):
-            try:
-                with gevent.Timeout(left_s(ends_at_s) / (len(addresses) - position), TimedOut):
-                    began_s = monotonic()
-                    sock = _connected(address)
-                    connect_s = monotonic() - began_s
-                    if self._tls is not None:
-                        sock = _secured(sock, self._tls, self._host)
-            except (OSError, TimedOut) as error:
-                if position == len(addresses) - 1:
-                    # A machine without descriptors could not look the name up again either.
-                    if not isinstance(error, OSError) or not isinstance(
-                        explained(error), Exhausted
-                    ):
-                        self._addresses = []
-                    raise
-            else:
-                if position:
-                    self._addresses = [address, *(each for each in addresses if each != address)]
-                return sock, connect_s
-        raise AssertionError("a look-up gave nothing")
+        try:
+            address, (sock, connect_s) = first_that_connects(addresses, ends_at_s, self._connect_to)
+        except (OSError, TimedOut) as error:
+            # A machine without descriptors could not look the name up again either.
+            if not isinstance(error, OSError) or not isinstance(explained(error), Exhausted):
+                self._addresses = []
+            raise
+        if address != addresses[0]:
+            self._addresses = [address, *(each for each in addresses if each != address)]
+        return sock, connect_s
+
+    def _connect_to(self, address: _Address, within_s: float) -> tuple[socket.socket, float]:
+        with gevent.Timeout(within_s, TimedOut):
+            began_s = monotonic()
+            sock = _connected(address)
+            connect_s = monotonic() - began_s
+            if self._tls is not None:
+                sock = _secured(sock, self._tls, self._host)
+        return sock, connect_s
 
     def _time_out_those_due(self) -> None:
         now_s = monotonic()

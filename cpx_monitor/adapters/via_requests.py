@@ -8,6 +8,7 @@ that the thread comes back.
 
 import contextlib
 import http.client
+import math
 import re
 import socket
 import ssl
@@ -28,6 +29,7 @@ from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.access import Access, authorization
+from cpx_monitor.adapters.addresses import first_that_connects
 from cpx_monitor.adapters.encoding import decoded
 from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
@@ -60,7 +62,8 @@ class _Exchange:
 
     ``sock`` is the socket it is on as soon as it has one, ``was_open`` whether that had carried a
     request before, ``is_reading`` whether its answer is being read, ``has_more`` whether more came
-    than that, and ``is_over`` whether the greenlet waits for it no more.
+    than that, and ``is_over`` whether the greenlet waits for it no more. ``preferred`` holds the
+    address that is to be tried first, where another one did not take connections.
     """
 
     def __init__(self) -> None:
@@ -68,6 +71,8 @@ class _Exchange:
         self.was_open = self.is_reading = self.has_more = self.is_over = False
         self.listens_first = False
         self.connect_s = 0.0
+        self.ends_at_s = math.inf
+        self.preferred: list[Any] = []
 
     def take(self, sock: socket.socket | None) -> None:
         """It is on this socket now.
@@ -133,6 +138,20 @@ class _Watched:
 
     sock: socket.socket | None
 
+    def _new_conn(self) -> socket.socket:
+        """urllib3 itself would give the first of several addresses all the time there is."""
+        host, port = self._dns_host, self.port  # type: ignore[attr-defined]
+        exchange = _this_thread.exchange
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [(family, place) for family, _, _, _, place in found]
+        addresses.sort(key=lambda each: each not in exchange.preferred)
+        address, sock = first_that_connects(addresses, exchange.ends_at_s, _connected)
+        if address != addresses[0]:
+            exchange.preferred.clear()
+            exchange.preferred.append(address)
+        sock.settimeout(max(0.001, exchange.ends_at_s - time.monotonic()))
+        return sock
+
     def connect(self) -> None:
         exchange = _this_thread.exchange
         began_s = time.monotonic()
@@ -149,6 +168,22 @@ class _Watched:
         exchange.was_open = self.sock is not None and self.sock is not exchange.sock
         exchange.take(self.sock)
         super().putrequest(*args, **kwargs)  # type: ignore[misc]
+
+
+def _connected(address: Any, within_s: float) -> socket.socket:
+    family, place = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(within_s)
+        sock.connect(place)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except TimeoutError:
+        sock.close()
+        raise TimedOut from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class _HttpConnection(_Watched, urllib3.connection.HTTPConnection):
@@ -201,6 +236,7 @@ class RequestsTransport:
         self._address = address
         self.threads = ThreadPool(concurrency)
         self.kept: KeptConnections[RequestsConnection] = KeptConnections()
+        self.preferred: list[Any] = []
         session = requests.Session()
         parts = urlsplit(address)
         credentials = authorization(access, parts.username, parts.password)
@@ -275,6 +311,7 @@ class RequestsConnection:
             self.close()
         self._exchange = exchange = _Exchange()
         exchange.listens_first = not self._kept.is_reliable
+        exchange.ends_at_s, exchange.preferred = ends_at_s, self._transport.preferred
         self._is_in_flight = True
         try:
             outcome = self._result(exchange, path, ends_at_s, max_bytes)

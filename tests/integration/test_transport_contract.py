@@ -9,6 +9,7 @@ import pytest
 from asking import ask
 from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
 
+from cpx_monitor.adapters.addresses import QUICK_S
 from cpx_monitor.adapters.direct import DirectTransport
 from cpx_monitor.adapters.transport import BrokenOff, Doubtful, TimedOut, TransportError
 from cpx_monitor.adapters.via_requests import RequestsTransport
@@ -358,3 +359,62 @@ def test_an_ipv6_server_is_reached(make):
     with ScriptedServer({"/x": answer(200, b"x")}, host="::1") as server:
         assert ask(make(server.url), "/x", 5, MAX_BYTES).body == b"x"
         assert f"Host: [::1]:{server.port}" in server.heads[0]
+
+
+class TestAHostWithTwoAddresses:
+    """The first of them does not serve; the second does."""
+
+    @pytest.fixture
+    def swallows(self):
+        """An address whose listen queue is full, so that packets to it are dropped."""
+        with socket.create_server(("127.0.0.2", 0), backlog=0) as listener:
+            waiting = []
+            for _ in range(3):
+                client = socket.socket()
+                client.setblocking(False)
+                client.connect_ex(listener.getsockname())
+                waiting.append(client)
+            yield listener.getsockname()
+            for client in waiting:
+                client.close()
+
+    @pytest.fixture
+    def names(self, monkeypatch):
+        """Makes "localhost" the name of these addresses."""
+
+        def name(*places):
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: list(found))
+
+        return name
+
+    def test_is_asked_at_the_second_where_the_first_swallows_packets(
+        self, make, serve, swallows, names
+    ):
+        server = serve({"/x": answer(200, b"hi")})
+        names(swallows, ("127.0.0.1", server.port))
+
+        assert ask(make("http://localhost:1"), "/x", 5, MAX_BYTES).body == b"hi"
+
+    def test_is_asked_at_the_second_where_the_first_refuses(
+        self, make, serve, closed_port_url, names
+    ):
+        server = serve({"/x": answer(200, b"hi")})
+        names(("127.0.0.1", int(closed_port_url.rpartition(":")[2])), ("127.0.0.1", server.port))
+
+        assert ask(make("http://localhost:1"), "/x", 5, MAX_BYTES).body == b"hi"
+
+    def test_is_asked_at_the_second_at_once_the_next_time(self, make, serve, swallows, names):
+        server = serve({"/x": answer(200, b"hi")})
+        names(swallows, ("127.0.0.1", server.port))
+        transport = make("http://localhost:1")
+        ask(transport, "/x", 5, MAX_BYTES)
+
+        # Less than the first address would take.
+        assert ask(transport, "/x", QUICK_S / 2, MAX_BYTES).body == b"hi"
+
+    def test_is_timed_out_where_both_swallow_packets(self, make, swallows, names):
+        names(swallows, swallows)
+
+        with pytest.raises(TimedOut):
+            ask(make("http://localhost:1"), "/x", 0.6, MAX_BYTES)
