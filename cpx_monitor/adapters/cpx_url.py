@@ -18,6 +18,10 @@ class CpxUrl(NamedTuple):
         return f"CpxUrl({self.shown!r})"
 
 
+# A colon, a slash or two: http:/x, http//x, http;//x; a host that is called http may have a port.
+_NEARLY_A_SCHEME = re.compile(r"https?(?!://)(?:[;/\\]|:(?![0-9]+(?:/|$)))", re.ASCII)
+
+
 def parse_url(text: str) -> CpxUrl:
     """``localhost:9000`` means ``http://localhost:9000``; a path prefix is kept.
 
@@ -26,6 +30,8 @@ def parse_url(text: str) -> CpxUrl:
     """
     from urllib.parse import quote, urlsplit
 
+    if _NEARLY_A_SCHEME.match(text):
+        raise ValueError("it is to begin with http:// or https://")
     whole = text if "://" in text else f"http://{text}"
     if any(character.isspace() or not character.isprintable() for character in whole):
         raise ValueError("it has a space or a control character in it")
@@ -45,6 +51,8 @@ def parse_url(text: str) -> CpxUrl:
         raise ValueError("the port is not a number from 1 to 65535")
     if not parts.hostname:
         raise ValueError("it names no host")
+    if "@" in parts.path:
+        raise ValueError("it has an @ behind the host")
     host = _ascii_host(parts.hostname)
     if host is None or ("[" in parts.netloc) != (":" in host):
         raise ValueError("its host is neither a name nor an address")

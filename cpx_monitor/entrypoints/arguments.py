@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from cpx_monitor.entrypoints.command_line import UsageError, nearest
+from cpx_monitor.entrypoints.command_line import UsageError, nearest, without_credentials
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class Arguments(NamedTuple):
             return option.read(text)
         except ValueError as error:
             where = origin or option.name
-            shown = where if option.secret else f"{where}={text}"
+            shown = where if option.secret else f"{where}={without_credentials(text)}"
             hint = nearest(text, error.choices) if isinstance(error, NotOneOf) else None
             raise UsageError(f"{shown}: {error}", hint) from None
 

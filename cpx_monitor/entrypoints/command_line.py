@@ -48,8 +48,12 @@ def read_words(usage: str, command: str, argv: Sequence[str]) -> Mapping[str, An
 
 
 def without_credentials(word: str) -> str:
-    """A URL in the wrong place is shown without the name and password in it."""
-    return re.sub(r"//\S*@", "//", word)
+    """A URL in the wrong place, or one that is spelt wrong, without the name and password in it."""
+    before, at, behind = word.rpartition("@")
+    if not at or ":" not in before:
+        return word
+    scheme = re.match(r"\w*[:;]?[/\\]+", before)
+    return f"{scheme[0] if scheme else ''}{behind}"
 
 
 def asks_for_help(argv: Sequence[str]) -> bool:
