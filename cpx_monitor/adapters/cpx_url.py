@@ -30,9 +30,7 @@ def parse_url(text: str) -> CpxUrl:
     """
     from urllib.parse import quote, urlsplit
 
-    if _NEARLY_A_SCHEME.match(text):
-        raise ValueError("it is to begin with http:// or https://")
-    whole = text if "://" in text else f"http://{text}"
+    whole = _with_scheme(text)
     if any(character.isspace() or not character.isprintable() for character in whole):
         raise ValueError("it has a space or a control character in it")
     try:
@@ -64,6 +62,12 @@ def parse_url(text: str) -> CpxUrl:
         address=f"{parts.scheme}://{user}{at}{asked}{quote(path, safe=_SAFE_IN_PATH)}",
         shown=f"{parts.scheme}://{place}{path}",
     )
+
+
+def _with_scheme(text: str) -> str:
+    if _NEARLY_A_SCHEME.match(text):
+        raise ValueError("it is to begin with http:// or https://")
+    return text if "://" in text else f"http://{text}"
 
 
 def _ascii_host(text: str) -> str | None:

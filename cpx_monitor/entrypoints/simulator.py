@@ -33,21 +33,24 @@ Faults:
   connections  close reset reset-in-body never never-in-body late-<n>s drip
                truncated closes (answers, and closes the connection)
                refuse (nobody listens any more, after the list)
-  HTTP         length-too-long length-too-short length-no-number no-length
-               bad-chunk header-flood header-long garbage gzip gzip-bomb
-               gzip-broken too-large redirect-self redirect-away interim
+  HTTP         length-too-long length-too-short length-no-number length-blanks
+               no-length bad-chunk header-flood header-long garbage gzip
+               gzip-bomb gzip-broken gzip-cut gzip-members gzip-tail too-large
+               redirect-self redirect-away interim
                twice twice-kept twice-after-<n>ms (a second answer, unasked)
                http-<status> http-<status>-after-<n>s|date|past|negative|<text>
   values       cpu-bare cpu-spaced cpu-negative cpu-over cpu-nan cpu-arabic
                cpu-exponent cpu-fraction cpu-number cpu-null cpu-list
                cpu-missing memory-over memory-missing service-missing
                service-empty service-number service-long service-escapes
-               service-formula service-surrogate json-extra json-nan
-               json-huge-integer json-deep json-list json-cut json-empty
-               json-html json-not-utf-8
-  the list     list-duplicates list-empty list-object list-html list-cut
-               list-junk list-only-junk list-huge list-too-large, and list-
-               before any kind of connections or HTTP but refuse
+               service-formula service-surrogate service-dash
+               service-invisible service-option service-shell json-extra
+               json-twice json-nan json-huge-integer json-deep json-list
+               json-cut json-empty json-html json-not-utf-8
+  the list     list-duplicates list-mapped (IPv4 spelt as IPv6) list-empty
+               list-object list-html list-cut list-junk list-only-junk
+               list-huge list-too-large, and list- before any kind of
+               connections or HTTP but refuse
   over time    renames (another name every other time), churn (in every other
                list; every second of them gone when it is asked)
   TLS          tls (no fault) tls-expired tls-self-signed tls-other-name;

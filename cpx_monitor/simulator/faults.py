@@ -206,6 +206,15 @@ DELIVERIES: Mapping[str, Delivery] = {
     "gzip": lambda answer, message: _compressed(answer, gzip.compress(answer.body)),
     "gzip-bomb": lambda answer, message: _compressed(answer, _bomb()),
     "gzip-broken": lambda answer, message: _compressed(answer, gzip.compress(answer.body)[2:]),
+    "gzip-cut": lambda answer, message: _compressed(answer, gzip.compress(answer.body)[:-6]),
+    "gzip-members": lambda answer, message: _compressed(
+        answer, gzip.compress(answer.body[:9]) + gzip.compress(answer.body[9:])
+    ),
+    "gzip-tail": lambda answer, message: _compressed(answer, gzip.compress(answer.body) + b"{}"),
+    "length-blanks": lambda answer, message: [
+        _framed(answer, f"Content-Length: {len(answer.body)} \t "),
+        Ending.CLOSE,
+    ],
     "twice": lambda answer, message: [message + message, Ending.CLOSE],
     "twice-kept": lambda answer, message: [message + message],
     "interim": lambda answer, message: [
@@ -297,7 +306,12 @@ BODIES: Mapping[str, Callable[[bytes], bytes | Answer]] = {
     "service-escapes": _having(service="\x1b[31mRed\x1b[0m\nTwo\u202elines"),
     "service-formula": _having(service='=HYPERLINK("x")'),
     "service-surrogate": _having(service="\ud800"),
+    "service-dash": _having(service="-"),
+    "service-invisible": _having(service="\u3164\u2800\u200b"),
+    "service-option": _having(service="--url=http://127.0.0.1:9/"),
+    "service-shell": _having(service="$(touch pwned)`touch pwned`="),
     "json-extra": _having(disk="9%", more={"nested": [1]}),
+    "json-twice": lambda body: body.replace(b"{", b'{"cpu":"1%",'),
     "json-nan": lambda body: body.replace(b'"cpu":', b'"cpu":NaN,"was":'),
     "json-huge-integer": lambda body: body.replace(b'"cpu":', b'"cpu":%s,"was":' % (b"9" * 9999)),
     "json-deep": lambda body: b"[" * 30_000 + b"]" * 30_000,
@@ -325,6 +339,9 @@ def _junk_among(body: bytes) -> bytes:
 
 LIST_BODIES: Mapping[str, Callable[[bytes], bytes | Answer]] = {
     "list-duplicates": lambda body: _json(json.loads(body) * 2),
+    "list-mapped": lambda body: _json(
+        [*json.loads(body), *(f"::ffff:{ip}" for ip in json.loads(body))]
+    ),
     "list-empty": lambda body: b"[]",
     "list-object": lambda body: _json({"servers": json.loads(body)}),
     "list-html": BODIES["json-html"],

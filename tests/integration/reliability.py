@@ -58,7 +58,18 @@ CODES = {
 }
 
 HARMLESS = {
-    *("no-length", "gzip", "late-0.3s", "cpu-fraction", "json-extra", "twice", "renames"),
+    *(
+        "no-length",
+        "length-blanks",
+        "gzip",
+        "gzip-members",
+        "late-0.3s",
+        "cpu-fraction",
+        "json-extra",
+        "twice",
+        "renames",
+    ),
+    *("service-dash", "service-invisible", "service-option", "service-shell"),
     *("service-escapes", "service-formula", "service-surrogate", "tls", "interim", "closes"),
     *("twice-kept", "twice-after-1ms", "twice-after-50ms"),
     *("http-429-after-1s*1", "http-503-after-date*1", "http-503-after-0s*1", "http-429*1"),
@@ -98,6 +109,7 @@ LIST_FAULTS = (
     *("list-late-2s", REFUSE, *TLS),
 )
 LISTS_THAT_WILL_DO = {
+    *("list-mapped", "list-length-blanks", "list-gzip-members"),
     *("list-duplicates", "list-no-length", "list-gzip", "list-late-0.3s", "list-twice", "tls"),
     *("list-http-503-after-1s*1", "list-http-429-after-date*1", "list-http-502*2"),
     *("list-reset*2", "list-interim", "list-closes", "list-twice-kept"),
@@ -253,9 +265,10 @@ instance, so `at-risk` ends with 2 where it can be certain, with 1 where instanc
 of that service, and with 3 where nothing can be said. Sixteen processes ran at a time, which is why
 even the shortest take a while.
 
-A fault hits one instance (`@10.58.1.7`), a share of them at random (`@10%`), a block of
-neighbours (`@10.58.1.1-10.58.1.40`), so many in turn (`@9/10`), or the first answers or every n-th
-(`*1`, `~5`).
+A fault is chosen by whom it hits: one instance (`@10.58.1.7`), a share at random (`@10%`), a block
+of neighbours (`@10.58.1.1-10.58.1.40`) or so many in turn (`@9/10`); by the kind of answer, the list
+of servers (`list-…`) or an instance's; and by the moment: always, the first answers (`*1`), or every
+n-th (`~5`).
 
 ## What no client can detect
 

@@ -24,7 +24,10 @@ from reliability import (
 )
 
 NO_VERDICT = 3
-GIVES_OTHER_NAMES = {"renames", "service-escapes", "service-formula", "service-surrogate"}
+GIVES_OTHER_NAMES = {
+    *("renames", "service-escapes", "service-formula", "service-surrogate", "service-dash"),
+    *("service-invisible", "service-option", "service-shell"),
+}
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
