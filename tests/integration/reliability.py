@@ -266,9 +266,9 @@ of that service, and with 3 where nothing can be said. Sixteen processes ran at 
 even the shortest take a while.
 
 A fault is chosen by whom it hits: one instance (`@10.58.1.7`), a share at random (`@10%`), a block
-of neighbours (`@10.58.1.1-10.58.1.40`) or so many in turn (`@9/10`); by the kind of answer, the list
-of servers (`list-…`) or an instance's; and by the moment: always, the first answers (`*1`), or every
-n-th (`~5`).
+of neighbours (`@10.58.1.1-10.58.1.40`) or so many in turn (`@9/10`); by the kind of answer: the
+list of servers (`list-…`) or an instance's; and by the moment: always, the first answers (`*1`), or
+every n-th (`~5`).
 
 ## What no client can detect
 
