@@ -82,11 +82,11 @@ def complete_in_bash(line: str, console: Console) -> int:
         if each is FILES:
             console.write(f"files\t{current[len(kept) :]}\n")
         elif each.text.startswith(kept):
-            console.write(f"{each.kind}\t{_quoted_for_bash(each.text[len(kept) :])}\n")
+            console.write(f"{each.kind}\t{quoted_for_bash(each.text[len(kept) :])}\n")
     return exit_codes.DONE
 
 
-def _quoted_for_bash(text: str) -> str:
+def quoted_for_bash(text: str) -> str:
     return re.sub(r"[^\w@%+,./:=-]", r"\\\g<0>", text)
 
 
