@@ -1,4 +1,5 @@
-"""A thousand rounds of `track` among faults of every kind, on each transport at the same time.
+"""A thousand rounds of `track` among faults of every kind, on each transport at the same time, and
+with other addresses in every round.
 
 Writes docs/soak.md, and ends with 1 where a bound is not kept.
 """
@@ -24,6 +25,11 @@ FAULTS = (
     *("service-escapes@1%", "churn@5%", "renames@2%"),
     *("list-http-503~9", "list-reset~13", "list-http-500~17", "list-cut~19", "list-junk~23"),
 )
+RUNS = {
+    "direct": ("direct", ()),
+    "requests": ("requests", ()),
+    "direct, other addresses in every round": ("direct", ("list-fresh",)),
+}
 MOST_GROWTH_KIB = 1024
 MOST_ATTEMPTS = 2
 SETTLED = 0.4
@@ -36,7 +42,8 @@ INTRODUCTION = f"""\
 
 `make soak` runs `cpx-monitor track {SERVICE} --every={EVERY_S} --timeout={TIMEOUT_S}
 --deadline={DEADLINE_S}` for {ROUNDS} rounds on each transport, against two hundred simulated
-instances with these faults (`~7` is every seventh time, `@5%` a twentieth of the instances):
+instances with these faults (`~7` is every seventh time, `@5%` a twentieth of the instances), and
+once more where every address is another one in every round (`list-fresh`):
 
 {", ".join(f"`{fault}`" for fault in FAULTS)}.
 
@@ -48,7 +55,7 @@ requests for one instance, divided by the rounds.
 
 """
 HEADER = """\
-| transport | rounds | old list | left out | descriptors | KiB resident | longest gap s | tries |
+| run | rounds | old list | left out | descriptors | KiB resident | longest gap s | tries |
 |---|---|---|---|---|---|---|---|"""
 
 
@@ -58,7 +65,7 @@ class Reading(NamedTuple):
 
 
 class Soaked(NamedTuple):
-    transport: str
+    name: str
     code: int
     rounds: int
     readings: tuple[Reading, ...]
@@ -88,7 +95,7 @@ def main() -> int:
     results: list[Soaked] = []
     threads = [
         threading.Thread(target=lambda name=name: results.append(soak(name, rounds)))
-        for name in ("direct", "requests")
+        for name in RUNS
     ]
     for thread in threads:
         thread.start()
@@ -100,13 +107,13 @@ def main() -> int:
         PAGE.write_text(INTRODUCTION + table + "\n", encoding="utf-8")
     for each in results:
         for complaint in each.complaints:
-            print(f"error: {each.transport}: {complaint}", file=sys.stderr)
+            print(f"error: {each.name}: {complaint}", file=sys.stderr)
     return 1 if len(results) < len(threads) or any(each.complaints for each in results) else 0
 
 
 def row_of(soaked: Soaked) -> str:
     cells = (
-        soaked.transport,
+        soaked.name,
         soaked.rounds,
         soaked.old_lists,
         soaked.left_out,
@@ -118,8 +125,9 @@ def row_of(soaked: Soaked) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def soak(transport: str, rounds: int) -> Soaked:
-    faults = [f"--fault={fault}" for fault in FAULTS]
+def soak(name: str, rounds: int) -> Soaked:
+    transport, more = RUNS[name]
+    faults = [f"--fault={fault}" for fault in (*FAULTS, *more)]
     words = ["0", "--behaviour=fleet", "--instances=200", "--seed=7", *faults]
     with subprocess.Popen(
         [BIN / "cpx-server", *words], stdout=subprocess.PIPE, text=True
@@ -127,12 +135,12 @@ def soak(transport: str, rounds: int) -> Soaked:
         assert server.stdout
         try:
             url = server.stdout.readline().removeprefix("listening on ").strip()
-            return track(transport, url, rounds)
+            return track(name, transport, url, rounds)
         finally:
             server.terminate()
 
 
-def track(transport: str, url: str, rounds: int) -> Soaked:
+def track(name: str, transport: str, url: str, rounds: int) -> Soaked:
     options = [
         *(f"--transport={transport}", f"--url={url}", f"--every={EVERY_S}", f"--count={rounds}"),
         *(f"--timeout={TIMEOUT_S}", f"--deadline={DEADLINE_S}", "--concurrency=8", "-o", "jsonl"),
@@ -164,7 +172,7 @@ def track(transport: str, url: str, rounds: int) -> Soaked:
     moments = sorted(began.values())
     gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(moments)]
     return Soaked(
-        transport=transport,
+        name=name,
         code=code,
         rounds=len(began),
         readings=tuple(readings),

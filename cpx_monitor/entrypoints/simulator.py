@@ -52,7 +52,8 @@ Faults:
                list-huge list-too-large, and list- before any kind of
                connections or HTTP but refuse
   over time    renames (another name every other time), churn (in every other
-               list; every second of them gone when it is asked)
+               list; every second of them gone when it is asked), list-fresh
+               (other addresses in every list)
   TLS          tls (no fault) tls-expired tls-self-signed tls-other-name;
                the second line on stdout names the file to trust; needs trustme
                (python -m pip install 'cpx-monitor[simulator]')

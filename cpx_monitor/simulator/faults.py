@@ -29,7 +29,7 @@ DRIP_S = 0.1
 LARGE_BYTES = 1_000_000
 HUGE_LIST = 250_000
 
-REFUSE, CHURN = "refuse", "churn"
+REFUSE, CHURN, FRESH = "refuse", "churn", "list-fresh"
 TLS = ("tls", "tls-expired", "tls-self-signed", "tls-other-name")
 
 
@@ -102,6 +102,8 @@ def _target(text: str) -> dict[str, Any]:
 def _named(name: str) -> Fault:
     if name in (REFUSE, CHURN, *TLS):
         return Fault(name)
+    if name in _OVER_TIME:
+        return Fault(name, of_list=name == FRESH, change=_OVER_TIME[name])
     if name in LIST_BODIES:
         return Fault(name, of_list=True, change=_with_body(LIST_BODIES[name]))
     of_list = name.startswith("list-")
@@ -112,8 +114,6 @@ def _named(name: str) -> Fault:
         return Fault(name, of_list, deliver=DELIVERIES[kind])
     if kind in BODIES and not of_list:
         return Fault(name, change=_with_body(BODIES[kind]))
-    if kind == "renames" and not of_list:
-        return Fault(name, change=_renamed)
     if twice := re.fullmatch(r"twice-after-([0-9]{1,5})ms", kind):
         return Fault(name, of_list, deliver=_twice_after(int(twice[1]) / 1000))
     if late := re.fullmatch(r"late-([0-9]{1,5}(?:\.[0-9]{1,6})?)s", kind):
@@ -265,6 +265,25 @@ def _renamed(answer: Answer, turn: int) -> Answer:
     """Another name with every second answer."""
     fields = json.loads(answer.body)
     return answer._replace(body=_json({**fields, "service": f"{fields['service']}{turn % 2 + 1}"}))
+
+
+def _moved_on(answer: Answer, turn: int) -> Answer:
+    """With other addresses in every list; ``moved_back`` knows whose they are."""
+    step = turn + 1
+    listed = [
+        f"{(int(first) + step // 256) % 256}.{(int(second) + step) % 256}.{rest}"
+        for first, second, rest in (ip.split(".", 2) for ip in json.loads(answer.body))
+    ]
+    return answer._replace(body=_json(listed))
+
+
+_OVER_TIME: Mapping[str, Change] = {"renames": _renamed, FRESH: _moved_on}
+
+
+def moved_back(ip: str) -> str:
+    """The address that ``list-fresh`` made this one of."""
+    rest = ip.split(".", 2)[2:]
+    return ".".join(["10", "58", *rest])
 
 
 def _having(**fields: Any) -> Callable[[bytes], bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 
-from cpx_monitor.simulator.faults import CHURN, REFUSE, Fault
+from cpx_monitor.simulator.faults import CHURN, FRESH, REFUSE, Fault, moved_back
 from cpx_monitor.simulator.replies import Answer, Step
 from cpx_monitor.simulator.stats import SimulatedFleet
 
@@ -21,6 +21,7 @@ class Simulation:
         self._of_instances = [fault for fault in faults if not fault.of_list]
         self._hit = [_addresses_hit(fault, fleet, seed) for fault in self._of_instances]
         self._churning = self._churning_addresses()
+        self._is_fresh = any(fault.name == FRESH for fault in faults)
         self.refuses_after_list = any(fault.name == REFUSE for fault in faults)
         self._asked: Counter[str] = Counter()
         self._under_way = 0
@@ -46,8 +47,10 @@ class Simulation:
         if path == LIST:
             answer, faults = Answer(200, self._listing(turn)), self._of_list
         else:
-            answer = Answer(*self._fleet.answer(path))
             address = path.removeprefix("/")
+            if self._is_fresh:
+                address = moved_back(address)
+            answer = Answer(*self._fleet.answer(f"/{address}"))
             if address in self._churning and int(address.rpartition(".")[2]) % 2:
                 # It was listed, and has gone since.
                 answer = Answer(*self._fleet.answer("/gone"))

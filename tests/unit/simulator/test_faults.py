@@ -81,6 +81,15 @@ def test_an_instance_that_renames_itself_has_two_names_in_turn():
     assert first == third != second
 
 
+def test_a_fresh_list_has_other_addresses_every_time_which_answer_for_the_same_instances():
+    simulated = simulation("list-fresh")
+    first, second = (json.loads(ask(simulated, "/servers").body) for _ in range(2))
+
+    assert not set(first) & set(second)
+    assert len(first) == len(second) == 20
+    assert {ask(simulated, f"/{ip}").status for ip in first} == {200}
+
+
 def test_instances_that_churn_are_in_every_other_list_and_half_of_them_gone_when_asked():
     simulated = simulation("churn@50%")
     sizes = [len(json.loads(ask(simulated, "/servers").body)) for _ in range(3)]
