@@ -232,6 +232,11 @@ class Replay:
         if self._current is None:
             raise RecordingUnusable("the recording holds no round in which anything was seen")
 
+    @property
+    def tracked(self) -> str | None:
+        """The service for whose sake this was recorded, where it was for one."""
+        return self._current and self._current.tracked
+
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         assert self._current is not None  # for pace comes first
         if isinstance(self._current.outcome, FleetUnavailable):

@@ -7,6 +7,7 @@ those that left, the last ``MOST_GONE`` are remembered.
 import math
 from collections import Counter, deque
 from collections.abc import Iterable
+from datetime import datetime
 
 from cpx_monitor.app.reports import (
     InstanceRow,
@@ -24,6 +25,7 @@ MARKED_ROUNDS = 3
 FLAPPING_ROUNDS = 10
 FLAPPING_FLIPS = 2
 MOST_GONE = 1000
+NOT_POLLED = "not polled in this round"
 
 
 class History:
@@ -49,8 +51,14 @@ class History:
             if row.ip not in self._instances:
                 joined_in = None if is_first else self._rounds
                 before = self._gone.pop(row.ip, None)
-                self._instances[row.ip] = before or _Instance(joined_in)
+                joined_at = None if is_first else shown.observed_at
+                self._instances[row.ip] = before or _Instance(joined_in, joined_at)
             self._instances[row.ip].learn(self._rounds, row)
+        for ip in shown.not_polled:
+            if ip in self._instances:
+                self._instances[ip].pass_over(self._rounds)
+        for each in self._instances.values():
+            each.miss(self._rounds, shown.observed_at)
         self._let_go()
         return tuple(each.tracked(self._rounds) for _, each in _in_order(self._instances))
 
@@ -115,11 +123,13 @@ class _Distribution:
 
 
 class _Instance:
-    def __init__(self, joined_in: int | None) -> None:
+    def __init__(self, joined_in: int | None, joined_at: datetime | None) -> None:
         self._joined_in = joined_in
+        self._joined_at = joined_at
+        self._left_at: datetime | None = None
         self._row: InstanceRow | None = None
         self._before: InstanceRow | None = None
-        self._seen_in = 0
+        self._seen_in = self._passed_over_in = 0
         self._recent: deque[InstanceRow] = deque(maxlen=RECENT_ROUNDS)
         self._flipped_in: deque[int] = deque(maxlen=FLAPPING_FLIPS)
         self._statuses: Counter[Status] = Counter()
@@ -128,8 +138,9 @@ class _Instance:
 
     def learn(self, number: int, row: InstanceRow) -> None:
         # Whoever was away has nothing to be compared with.
-        self._before = self._row if self._seen_in == number - 1 else None
-        self._row, self._seen_in = row, number
+        was_here = self._seen_in == number - 1 != self._passed_over_in
+        self._before = self._row if was_here else None
+        self._row, self._seen_in, self._left_at = row, number, None
         self._recent.append(row)
         self._statuses[row.status] += 1
         if row.cpu_percent is not None:
@@ -141,6 +152,22 @@ class _Instance:
             self._flips += 1
             self._flipped_in.append(number)
 
+    def miss(self, number: int, observed_at: datetime) -> None:
+        """Keep the time of the first round without it."""
+        if self._seen_in < number and self._left_at is None:
+            self._left_at = observed_at
+
+    def pass_over(self, number: int) -> None:
+        """Nobody polled it: nothing is known of it, and nothing counts."""
+        self._seen_in = self._passed_over_in = number
+        self._recent.append(self._blank(NOT_POLLED))
+
+    def _blank(self, reason: str | None) -> InstanceRow:
+        assert self._row is not None  # it learnt one before it is asked
+        return self._row._replace(
+            status=Status.UNKNOWN, cpu_percent=None, memory_percent=None, reason=reason
+        )
+
     def is_gone(self, number: int) -> bool:
         """Whether it left a while ago; then its recent rounds are history."""
         is_gone = self._seen_in < number - MARKED_ROUNDS
@@ -151,12 +178,11 @@ class _Instance:
     def tracked(self, number: int) -> TrackedInstance:
         """As it stands in that round."""
         row, before = self._row, self._before
-        assert row is not None  # it learnt one before it is asked
+        assert row is not None
         if self._seen_in < number:
-            row = row._replace(
-                status=Status.UNKNOWN, cpu_percent=None, memory_percent=None, reason=None
-            )
-            before = None
+            row, before = self._blank(None), None
+        elif self._passed_over_in == number:
+            row, before = self._blank(NOT_POLLED), None
         return TrackedInstance(
             row=row,
             cpu_change=_change(before and before.cpu_percent, row.cpu_percent),
@@ -176,6 +202,8 @@ class _Instance:
             unhealthy_share=self._statuses[Status.UNHEALTHY] / rounds,
             unknown_share=self._statuses[Status.UNKNOWN] / rounds,
             flips=self._flips,
+            joined_at=self._joined_at,
+            left_at=self._left_at,
         )
 
     def _note(self, number: int) -> str:

@@ -149,6 +149,8 @@ class TrackRound(NamedTuple):
     members last known, each Unknown. ``coverage`` and ``rejected`` are the whole fleet's; None and
     empty in a failed round. ``stale_list`` tells of a list of servers that is not this round's own.
     ``unattributed`` counts the unknown instances that may be of any service, this one included.
+    ``not_polled`` are members that have no row, for nobody polled them in this round: one that was
+    recorded for another service's sake.
     """
 
     round: int
@@ -163,6 +165,7 @@ class TrackRound(NamedTuple):
     stale_list: StaleList | None = None
     policy: HealthPolicy = HealthPolicy()
     unattributed: int = 0
+    not_polled: tuple[str, ...] = ()
 
 
 class TrackedInstance(NamedTuple):
@@ -182,8 +185,9 @@ class TrackedInstance(NamedTuple):
 
 
 class InstanceSummary(NamedTuple):
-    """Of the ``rounds`` in which it was listed. The shares run from 0 to 1; ``flips`` counts the
-    changes between healthy and not.
+    """Of the ``rounds`` in which it was listed and polled. The shares run from 0 to 1; ``flips``
+    counts the changes between healthy and not. ``joined_at`` is when it was first seen, None where
+    that was in the first round, ``left_at`` when it was first missed, None where it is still there.
     """
 
     ip: str
@@ -193,6 +197,8 @@ class InstanceSummary(NamedTuple):
     unhealthy_share: float
     unknown_share: float
     flips: int
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
 
 
 class TrackSummary(NamedTuple):

@@ -84,8 +84,21 @@ class _Members:
             del self._service_of_gone[forgotten]
 
     def rows(self) -> tuple[Observation, ...]:
-        """What was last seen of each listed member, in address order."""
-        members = [seen for ip, seen in self._last_seen.items() if self._is_member(ip)]
+        """What was seen in the last round of each member that was polled then, in address order."""
+        return self._rows_of(self._polled())
+
+    def not_polled(self) -> tuple[str, ...]:
+        """The listed members that were not: a recording is of the service it was made for."""
+        return tuple(set(self._members()).difference(self._polled()))
+
+    def _members(self) -> list[str]:
+        return [ip for ip in self._last_seen if self._is_member(ip)]
+
+    def _polled(self) -> list[str]:
+        return [ip for ip in self._members() if self._asked_in[ip] == self._round]
+
+    def _rows_of(self, ips: Iterable[str]) -> tuple[Observation, ...]:
+        members = [self._last_seen[ip] for ip in ips]
         return in_address_order(
             Unknown(seen.ip, seen.reason, self.service) if isinstance(seen, Unknown) else seen
             for seen in members
@@ -93,7 +106,8 @@ class _Members:
 
     def all_unknown(self, reason: str) -> tuple[Observation, ...]:
         """The members last seen, none of which is known to be well now."""
-        return tuple(Unknown(seen.ip, reason, self.service) for seen in self.rows())
+        members = self._rows_of(self._members())
+        return tuple(Unknown(seen.ip, reason, self.service) for seen in members)
 
     def coverage(self, rejected: int) -> Coverage:
         """Of the whole fleet, as far as anybody was asked."""
@@ -163,4 +177,5 @@ def _round(
         stale_list=snapshot.stale_list,
         policy=policy,
         unattributed=members.unattributed(),
+        not_polled=members.not_polled(),
     )

@@ -52,6 +52,26 @@ def test_an_incident_plays_back_to_the_same_records_and_summary(incident, monito
     assert re.search(r"^10\.58\.1\.20 +- +- .* 0% +100% +0$", summary_of(lived), re.MULTILINE)
 
 
+def test_of_another_service_than_the_tracked_one_only_what_was_polled_is_shown(
+    monitor, tmp_path, simulator
+):
+    path = tmp_path / "f.jsonl"
+    monitor(
+        "track", "AuthService", "--every=0.05", "--count=12", f"--record={path}", url=simulator()
+    )
+    with path.open() as file:
+        polled = [json.loads(line) for line in file if '"UserService"' in line]
+
+    replayed = monitor("track", "UserService", f"--from={path}", "-o", "jsonl")
+
+    shown = [json.loads(line) for line in replayed.stdout.splitlines()]
+    assert 15 < len(polled) < 12 * 15 / 2
+    assert [each["cpu_percent"] for each in shown] == [each["cpu_percent"] for each in polled]
+    assert f"warning: {path} tracked AuthService: UserService was polled now and" in replayed.stderr
+    rounds = re.findall(r"(\d+) of 12 rounds", replayed.stderr)
+    assert sum(map(int, rounds)) == len(polled)
+
+
 def test_every_command_reads_its_last_round(incident, monitor):
     path, _ = incident
     listed = monitor("list", f"--from={path}", "-o", "json")

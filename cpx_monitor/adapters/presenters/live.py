@@ -79,6 +79,8 @@ def track_frame(
         f" mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
         f" memory {mean(_mean([row.memory_percent for row in rows]))}"
     )
+    if shown.not_polled:
+        summary += f"; {len(shown.not_polled)} not polled"
     table = _tracked_table(instances, shown.policy, look)
     return _framed([summary, *_heading_lines(heading)], instances, table, look, height)
 

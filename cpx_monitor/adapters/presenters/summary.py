@@ -13,11 +13,12 @@ from cpx_monitor.adapters.presenters.text import (
     draw,
     wrapped,
 )
-from cpx_monitor.app.reports import Spread, TrackSummary, counted
+from cpx_monitor.app.reports import InstanceSummary, Spread, TrackSummary, counted
 
 
 def summary_text(summary: TrackSummary, look: Look) -> str:
-    """Per instance what its load was, and how often it was not well.
+    """Per instance what its load was, how often it was not well, and, where that is not in all the
+    rounds, in how many it was polled and when it came or went.
 
     Where the terminal is too narrow for one table, CPU and memory have one each.
     """
@@ -28,21 +29,35 @@ def summary_text(summary: TrackSummary, look: Look) -> str:
         for item in summary.items
     ]
     ips = [(item.ip,) for item in summary.items]
+    notes = [_note(item, summary.rounds) for item in summary.items]
     titles = [Column(title, number=True) for title in ("Unhealthy", "Unknown", "Flips")]
     whole = Table(
         [Column("IP"), *_spread_columns("CPU %"), *_spread_columns("Memory %"), *titles],
-        _side_by_side(ips, cpu, memory, states),
+        _side_by_side(ips, cpu, memory, states, notes),
     )
     halves = (
-        Table([Column("IP"), *_spread_columns("CPU %"), *titles], _side_by_side(ips, cpu, states)),
+        Table(
+            [Column("IP"), *_spread_columns("CPU %"), *titles],
+            _side_by_side(ips, cpu, states, notes),
+        ),
         Table([Column("IP"), *_spread_columns("Memory %")], _side_by_side(ips, memory)),
     )
-    drawn = draw(whole, Look())
-    if look.width is not None and display_width(drawn.splitlines()[1]) > look.width:
-        drawn = "\n".join(draw(half, Look()) for half in halves)
+    fitting = Look(width=look.width)
+    drawn = draw(whole, fitting)
+    if look.width is not None and display_width(draw(whole, Look()).splitlines()[1]) > look.width:
+        drawn = "\n".join(draw(half, fitting) for half in halves)
     line = _summary_line(summary)
     lines = [line] if look.width is None else wrapped(line, look.width)
     return "\n".join([*lines, drawn])
+
+
+def _note(item: InstanceSummary, rounds: int) -> tuple[str, ...]:
+    """Nothing where it was there, and polled, in all the rounds."""
+    moments = (("joined", item.joined_at), ("left", item.left_at))
+    said = [f"{what} {at:%H:%M:%S}" for what, at in moments if at is not None]
+    if item.rounds < rounds:
+        said.insert(0, f"{item.rounds} of {counted(rounds, 'round')}")
+    return (", ".join(said),) if said else ()
 
 
 def _side_by_side(*parts: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

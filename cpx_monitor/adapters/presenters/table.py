@@ -169,6 +169,8 @@ def round_footer(shown: TrackRound) -> str:
     """One line that sums a round up: ``AuthService round 3: 12/15 healthy, …``."""
     healthy = sum(row.status is Status.HEALTHY for row in shown.items)
     parts = [f"{healthy}/{len(shown.items)} healthy"]
+    if shown.not_polled:
+        parts.append(f"{len(shown.not_polled)} not polled")
     if shown.coverage is not None and shown.coverage.unknown:
         parts.append(f"{shown.coverage.unknown} of {shown.coverage.listed} listed unknown")
     took = f"in {shown.took_seconds:.2f} s"
@@ -199,7 +201,7 @@ def round_warnings(shown: TrackRound, before: TrackRound | None) -> Iterator[str
     yield from warnings_of_round(shown.round, shown.missed, shown.failure, shown.stale_list)
     if shown.failure is not None:
         return
-    if not shown.items:
+    if not (shown.items or shown.not_polled):
         yield f"round {shown.round}: no listed instance is known to be of {shown.service}"
     nameless = shown.unattributed
     if nameless and (before is None or nameless != before.unattributed):

@@ -52,6 +52,7 @@ SERVICE = Option("--service", str, "")
 def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.adapters.plot import PlotLibraryMissing, draw_plot
+        from cpx_monitor.adapters.presenters.escape import printable
         from cpx_monitor.adapters.replay import Recording
         from cpx_monitor.domain.health import HealthPolicy
         from cpx_monitor.entrypoints.reading import MAX_CPU, MAX_MEMORY
@@ -67,6 +68,12 @@ def run(arguments: Arguments, console: Console) -> int:
     recorded = list(Recording(recording, console.warn).rounds())
     service = own.given(SERVICE) or _tracked(recorded, recording)
     rounds = _rounds_of(service, recorded, policy)
+    tracked = [each.tracked for each in recorded if each.tracked is not None]
+    if tracked and rounds[0].service not in tracked:
+        console.warn(
+            f"{recording} tracked {tracked[-1]}: {rounds[0].service} was polled now and then only,"
+            " and rounds in which it was not are left empty"
+        )
     try:
         draw_plot(rounds, path)
     except PlotLibraryMissing:
@@ -76,7 +83,7 @@ def run(arguments: Arguments, console: Console) -> int:
         ) from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {(error.strerror or '').lower()}") from None
-    console.write(f"{path}\n")
+    console.write(f"{printable(path) if console.is_terminal else path}\n")
     return exit_codes.DONE
 
 

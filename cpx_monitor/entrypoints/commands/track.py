@@ -91,6 +91,8 @@ class _Tracking(NamedTuple):
         before = None
         with Screen(self.console) as screen:
             for shown in track(fleet, clock, service, self.reading.policy, pace):
+                if before is None:
+                    self._warn_of_another(getattr(fleet, "tracked", None), shown.service)
                 instances = history.learn(shown)
                 warnings = list(table.round_warnings(shown, before))
                 chosen = arranged(shown, self.order)
@@ -119,6 +121,13 @@ class _Tracking(NamedTuple):
         speed = self.speed or (1 if live else math.inf)
         played = replay(self.reading.source.recording, self.console, speed)
         return played, played, played.pace()
+
+    def _warn_of_another(self, tracked: str | None, service: str) -> None:
+        if tracked is not None and tracked != service:
+            self.console.warn(
+                f"{self.reading.source.recording} tracked {tracked}: {service} was polled now and"
+                " then only, and rounds in which it was not are left empty"
+            )
 
     def _frame(
         self,

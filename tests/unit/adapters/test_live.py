@@ -161,6 +161,14 @@ class TestASummary:
             "10.58.1.1   10  52.5  95  95   20  20.0  20  20        33%      33%      1\n"
         )
 
+    def test_says_when_an_instance_came_or_went_and_in_how_many_rounds_it_was_there(self):
+        one, two = instance(1), instance(2)
+        text = self.of([one], [one, two], [two], [two])
+
+        stayed, joined = text.splitlines()[-2:]
+        assert stayed.endswith("  2 of 4 rounds, left 12:00:00")
+        assert joined.endswith("  3 of 4 rounds, joined 12:00:00")
+
     def test_of_a_narrow_terminal_has_a_table_for_each_load(self):
         text = self.of([instance(1)], width=60)
 
