@@ -9,12 +9,14 @@ from typing import NamedTuple
 class Access(NamedTuple):
     """``token`` is sent as a bearer token, to the origin of the API's URL and nobody else;
     ``ca_file`` holds the authorities to trust in place of the system's; without
-    ``checks_certificate`` any certificate will do.
+    ``checks_certificate`` any certificate will do. ``unsent`` says why a token that there is is not
+    used, None where that is not so.
     """
 
     token: str | None = None
     ca_file: str | None = None
     checks_certificate: bool = True
+    unsent: str | None = None
 
     def __repr__(self) -> str:
         return f"Access(token={'set' if self.token else None}, ca_file={self.ca_file!r})"

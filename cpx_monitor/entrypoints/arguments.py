@@ -36,12 +36,15 @@ class NotOneOf(ValueError):
 
 
 class Origin(IntEnum):
-    """Where a setting was said, the strongest first."""
+    """Where a setting was said, the strongest first. A profile that a flag names is stronger than
+    the environment, one that CPX_PROFILE names is weaker.
+    """
 
     FLAG = 0
-    ENVIRONMENT = 1
-    PROFILE = 2
-    DEFAULT = 3
+    NAMED_PROFILE = 1
+    ENVIRONMENT = 2
+    PROFILE = 3
+    DEFAULT = 4
 
 
 class Profile(NamedTuple):
@@ -51,6 +54,11 @@ class Profile(NamedTuple):
 
     name: str
     settings: Mapping[str, Any]
+    is_named_by_flag: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        return Origin.NAMED_PROFILE if self.is_named_by_flag else Origin.PROFILE
 
 
 NO_PROFILE = Profile("", {})
@@ -64,7 +72,7 @@ class Arguments(NamedTuple):
     profile: Profile = NO_PROFILE
 
     def value(self, option: Option[T]) -> T:
-        """From the command line, else the environment, else the profile, else the default.
+        """Where it was said most strongly (see ``Origin``), else the default.
 
         Raises:
             UsageError: the text there is not what the option takes.
@@ -73,8 +81,7 @@ class Arguments(NamedTuple):
         return option.read(option.default) if given is None else given
 
     def given(self, option: Option[T]) -> T | None:
-        """From the command line, else the environment, else the profile; None where none of them
-        says anything.
+        """Where it was said most strongly (see ``Origin``); None where nobody says anything.
 
         Raises:
             UsageError: the text there is not what the option takes.
@@ -86,11 +93,14 @@ class Arguments(NamedTuple):
         """Where an option was said, how that place is called, and what was said."""
         if self.words.get(name) not in (None, False, []):
             return Origin.FLAG, name, self.words[name]
-        if environment and self.environ.get(environment):
+        in_profile = name in self.words and self.profile.settings.get(name, False) is not False
+        in_environment = bool(environment and self.environ.get(environment))
+        if in_environment and not (in_profile and self.profile.is_named_by_flag):
+            assert environment
             return Origin.ENVIRONMENT, environment, self.environ[environment]
-        if name in self.words and self.profile.settings.get(name, False) is not False:
+        if in_profile:
             where = f"profile {self.profile.name}: {name.removeprefix('--')}"
-            return Origin.PROFILE, where, self.profile.settings[name]
+            return self.profile.origin, where, self.profile.settings[name]
         return Origin.DEFAULT, "default", None
 
     @staticmethod

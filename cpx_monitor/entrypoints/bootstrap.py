@@ -95,8 +95,10 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
     # See launch. What is there by now stays, so it is not looked through again and again.
     gc.freeze()
     gc.enable()
+    if reading.access.unsent:
+        console.warn(reading.access.unsent)
     if not reading.access.checks_certificate and url.address.startswith("https:"):
-        console.warn("--insecure: nobody checks that this is the server that it says it is")
+        console.warn("--insecure: the server's certificate is not verified")
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
     clock = SystemClock(gevent.sleep)

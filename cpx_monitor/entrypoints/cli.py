@@ -26,7 +26,7 @@ from collections.abc import Sequence
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import PROFILE, Arguments
+from cpx_monitor.entrypoints.arguments import PROFILE, Arguments, Origin
 from cpx_monitor.entrypoints.command_line import (
     UnknownOption,
     UsageError,
@@ -105,4 +105,6 @@ def with_profile(arguments: Arguments) -> Arguments:
         return arguments
     from cpx_monitor.entrypoints.profile import load_profile
 
-    return arguments._replace(profile=load_profile(name, arguments.environ, every_option()))
+    profile = load_profile(name, arguments.environ, every_option())
+    is_named_by_flag = arguments.found(PROFILE.name)[0] is Origin.FLAG
+    return arguments._replace(profile=profile._replace(is_named_by_flag=is_named_by_flag))

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.access import Access
 from cpx_monitor.adapters.cpx_url import CpxUrl, parse_url
@@ -84,7 +84,7 @@ FROM = Option("--from", _file, "")
 RECORD = Option("--record", _file, "")
 
 
-def _access(arguments: Arguments) -> Access:
+def _access(arguments: Arguments, url: CpxUrl) -> Access:
     insecure_said, ca_said = arguments.found("--insecure")[0], _said(arguments, CA_FILE)
     if insecure_said is ca_said is not Origin.DEFAULT:
         raise UsageError(
@@ -93,10 +93,16 @@ def _access(arguments: Arguments) -> Access:
     insecure = insecure_said < ca_said
     token_option = min(TOKEN_FILE, TOKEN, key=lambda option: _said(arguments, option))
     ca_file = None if insecure else arguments.given(CA_FILE)
+    # A profile's token is for the profile's own URL.
+    own = arguments.profile.origin
+    if _said(arguments, token_option) is own is not _said(arguments, URL):
+        name = arguments.profile.name
+        unsent = f"the token of profile {name} is not sent: {url.shown} is not its url"
+        return Access(None, ca_file, checks_certificate=not insecure, unsent=unsent)
     return Access(arguments.given(token_option), ca_file, checks_certificate=not insecure)
 
 
-def _said(arguments: Arguments, option: Option[str]) -> Origin:
+def _said(arguments: Arguments, option: Option[Any]) -> Origin:
     return arguments.found(option.name, option.environment)[0]
 
 
@@ -169,7 +175,7 @@ class Reading(NamedTuple):
             record = None
         return cls(
             source=source,
-            access=Access() if source.url is None else _access(arguments),
+            access=Access() if source.url is None else _access(arguments, source.url),
             policy=HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY)),
             timeout_s=arguments.value(TIMEOUT),
             deadline_s=arguments.value(DEADLINE),

@@ -116,7 +116,48 @@ def test_a_file_without_a_certificate_is_no_authority(monitor, tmp_path):
     assert ended.stderr == f"error: --ca-file={tmp_path}/empty: it holds no certificate\n"
 
 
-def test_that_nobody_checks_the_certificate_is_told(monitor):
+def test_that_the_certificate_is_not_verified_is_told(monitor):
     ended = monitor("list", "--insecure", url="https://localhost:1")
 
-    assert ended.stderr.startswith("warning: --insecure: nobody checks")
+    assert ended.stderr.startswith("warning: --insecure: the server's certificate")
+
+
+class TestATokenOfAProfile:
+    """It is for the profile's own URL, wherever else the fleet is to be seen."""
+
+    @pytest.fixture
+    def profile(self, serve, tmp_path):
+        """The server of the profile, another one, and where the profile is."""
+        own, other = (serve(fleet_script(_1=instance_answer())) for _ in range(2))
+        (tmp_path / "cpx-monitor").mkdir()
+        (tmp_path / "token").write_text("s3cret")
+        (tmp_path / "cpx-monitor" / "config.toml").write_text(
+            f'[p]\nurl = "{own.url}"\ntoken-file = "{tmp_path}/token"\n'
+        )
+        return own, other, {"XDG_CONFIG_HOME": str(tmp_path)}
+
+    def authorized(self, server):
+        """How many requests came with the token, of how many."""
+        return sum("Bearer s3cret" in head for head in server.heads), len(server.heads)
+
+    def test_goes_to_the_profile_s_url_which_is_stronger_than_a_variable(self, monitor, profile):
+        own, other, environ = profile
+
+        assert monitor("list", "--profile=p", url=other.url, **environ).returncode == 0
+        assert self.authorized(own) == (2, 2)
+        assert other.heads == []
+
+    @pytest.mark.parametrize("typed", [True, False])
+    def test_goes_nowhere_else_and_that_is_told(self, monitor, profile, typed):
+        own, other, environ = profile
+        words = ("--profile=p", f"--url={other.url}") if typed else ()
+        more = {} if typed else {"CPX_URL": other.url, "CPX_PROFILE": "p"}
+
+        ended = monitor("list", *words, **more, **environ)
+
+        assert ended.returncode == 0
+        assert self.authorized(other) == (0, 2)
+        assert ended.stderr.startswith(
+            f"warning: the token of profile p is not sent: {other.url} is not its url\n"
+        )
+        assert own.heads == []

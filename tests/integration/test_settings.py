@@ -28,10 +28,14 @@ def test_the_strongest_counts_and_config_says_where_it_came_from(monitor, config
     env = configured('[prod]\nmax-cpu = 70\nmax-memory = 60\ntimeout = "3s"\ndeadline = 9\n')
     words = ("config", "-o", "json", "--profile=prod", "--max-cpu=50")
 
-    found = settings(monitor(*words, CPX_MAX_CPU="55", CPX_MAX_MEMORY="65", **env))
+    variables = {"CPX_MAX_CPU": "55", "CPX_MAX_MEMORY": "65", **env}
+
+    found = settings(monitor(*words, **variables))
+    by_variable = settings(monitor("config", "-o", "json", CPX_PROFILE="prod", **variables))
 
     assert found["max-cpu"] == ("50", "flag")
-    assert found["max-memory"] == ("65", "variable CPX_MAX_MEMORY")
+    assert found["max-memory"] == ("60", "profile prod")
+    assert by_variable["max-memory"] == ("65", "variable CPX_MAX_MEMORY")
     assert found["timeout"] == ("3s", "profile prod")
     assert found["concurrency"] == ("auto", "default")
     assert found["profile"] == ("prod", "flag")
@@ -88,11 +92,15 @@ def test_colour_tells_which_variable_decides(zygote, clean_environ, environ, typ
     assert settings(ended)["color"] == shown
 
 
-def test_a_colour_of_the_profile_is_weaker_than_a_variable(monitor, configured):
+def test_a_variable_for_colours_is_weaker_than_a_profile_that_a_flag_names_only(
+    monitor, configured
+):
     env = configured('[mine]\ndemo = true\ncolor = "always"\n')
+    by_variable = {"CPX_PROFILE": "mine", **env}
 
-    assert "\x1b[31m" in monitor("list", "--profile=mine", **env).stdout
-    assert "\x1b[31m" not in monitor("list", "--profile=mine", NO_COLOR="1", **env).stdout
+    assert "\x1b[31m" in monitor("list", **by_variable).stdout
+    assert "\x1b[31m" not in monitor("list", NO_COLOR="1", **by_variable).stdout
+    assert "\x1b[31m" in monitor("list", "--profile=mine", NO_COLOR="1", **env).stdout
 
 
 @pytest.mark.parametrize(
@@ -161,7 +169,7 @@ def test_what_is_said_more_strongly_wins_over_the_profile(
 ):
     env = configured(f"[mine]\n{profile}\n")
     ended = monitor(
-        "list", "--profile=mine", *typed, url=simulator("--instances=2"), **environ, **env
+        "list", *typed, url=simulator("--instances=2"), CPX_PROFILE="mine", **environ, **env
     )
 
     assert ended.stderr.endswith("0 unknown in 0.00 s\n") or ended.stderr.startswith(

@@ -107,7 +107,7 @@ def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
     name = "token" if option is TOKEN else option.name.removeprefix("--")
     origin, _, text = arguments.found(option.name, option.environment)
     where = _origin(arguments, option.name, option.environment)
-    if option.name == "--color" and origin is not Origin.FLAG:
+    if option.name == "--color" and origin not in (Origin.FLAG, Origin.NAMED_PROFILE):
         if arguments.environ.get("NO_COLOR"):
             return Setting(name, "never", "variable NO_COLOR")
         if arguments.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -129,7 +129,7 @@ def _origin(arguments: Arguments, name: str, environment: str | None = None) -> 
             return "flag"
         case Origin.ENVIRONMENT:
             return f"variable {environment}"
-        case Origin.PROFILE:
+        case Origin.PROFILE | Origin.NAMED_PROFILE:
             return f"profile {arguments.profile.name}"
     return "default"
 
