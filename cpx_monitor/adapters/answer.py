@@ -6,9 +6,11 @@ import httptools
 
 from cpx_monitor.adapters.encoding import decoded
 from cpx_monitor.adapters.transport import (
+    TLS_ALERT,
     BrokenOff,
     NotUsable,
     find_header,
+    speaks_tls,
     too_large,
 )
 
@@ -52,6 +54,8 @@ class Answer:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self._head.startswith(TLS_ALERT):
+                raise speaks_tls() from None
             if not self.is_whole:
                 raise NotUsable("the answer is not HTTP") from None
             self.has_more = True

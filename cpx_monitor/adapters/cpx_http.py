@@ -20,6 +20,7 @@ from cpx_monitor.adapters.transport import (
     Exhausted,
     NoSuchHost,
     NotUsable,
+    OtherScheme,
     OtherStatus,
     TimedOut,
     TlsFailed,
@@ -43,6 +44,7 @@ class _MayPass(Exception):
 _TROUBLE_OF: dict[type[TransportError], Trouble] = {
     NoSuchHost: Trouble.NO_SUCH_HOST,
     TlsFailed: Trouble.TLS_FAILED,
+    OtherScheme: Trouble.OTHER_SCHEME,
     BrokenOff: Trouble.UNWELL,
     Exhausted: Trouble.EXHAUSTED,
 }
@@ -176,7 +178,10 @@ class CpxHttpFleet:
             if not is_timeout:
                 why = f"no answer within the deadline of {self._deadline_s:g} s"
         trouble = _TROUBLE_OF.get(type(error), Trouble.UNREACHABLE)
-        unavailable = FleetUnavailable(f"cannot reach CPX at {self._url.shown}: {why}", trouble)
+        port = f" (port {self._url.port_meant})" if self._url.port_meant else ""
+        unavailable = FleetUnavailable(
+            f"cannot reach CPX at {self._url.shown}{port}: {why}", trouble
+        )
         may_pass = isinstance(error, BrokenOff | Exhausted | Doubtful)
         return _MayPass(unavailable, None) if may_pass else unavailable
 

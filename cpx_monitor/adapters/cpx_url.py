@@ -1,29 +1,41 @@
 """Where a CPX API is: what people type, made whole and checked."""
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from cpx_monitor.domain.fleet import canonical_address
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 
 _SAFE_IN_PATH = "/%!$&'()*+,;=:@~"
 
 
+# What the C library takes for an IPv4 address, though nobody writes one like this: 18101, 127.1.
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.ASCII | re.I)
+# A colon, a slash or two: http:/x, http//x, http;//x; a host that is called http may have a port.
+_NEARLY_A_SCHEME = re.compile(r"https?(?!://)(?:[;/\\]|:(?![0-9]+(?:/|$)))", re.ASCII)
+_PORT_ALONE = re.compile(r":?([0-9]{1,5})/?", re.ASCII)
+
+
 class CpxUrl(NamedTuple):
-    """``address`` is for fetching and may hold credentials; ``shown`` never does."""
+    """``address`` is for fetching and may hold credentials; ``shown`` never does. ``port_meant`` is
+    that of the scheme where none is written, else None.
+    """
 
     address: str
     shown: str
+    port_meant: int | None = None
 
     def __repr__(self) -> str:
         return f"CpxUrl({self.shown!r})"
 
 
-# A colon, a slash or two: http:/x, http//x, http;//x; a host that is called http may have a port.
-_NEARLY_A_SCHEME = re.compile(r"https?(?!://)(?:[;/\\]|:(?![0-9]+(?:/|$)))", re.ASCII)
-
-
 def parse_url(text: str) -> CpxUrl:
-    """``localhost:9000`` means ``http://localhost:9000``; a path prefix is kept.
+    """``localhost:9000`` means ``http://localhost:9000``, and so do ``9000`` and ``:9000``; a path
+    prefix is kept.
 
     Raises:
         ValueError: it is not an http or https URL; the message says what is wrong.
@@ -39,35 +51,50 @@ def parse_url(text: str) -> CpxUrl:
         raise ValueError("it is not a URL") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{parts.scheme}:// is neither http:// nor https://")
-    if parts.query or parts.fragment:
-        raise ValueError("a query or fragment has no place in it")
-    try:
-        port_number = parts.port
-    except ValueError:
-        port_number = 0
-    if port_number == 0:
-        raise ValueError("the port is not a number from 1 to 65535")
-    if not parts.hostname:
-        raise ValueError("it names no host")
-    if "@" in parts.path:
-        raise ValueError("it has an @ behind the host")
-    host = _ascii_host(parts.hostname)
-    if host is None or ("[" in parts.netloc) != (":" in host):
-        raise ValueError("its host is neither a name nor an address")
+    _check_path(parts)
     user, at, place = parts.netloc.rpartition("@")
-    port = "" if parts.port is None else f":{parts.port}"
+    host, port = _host_and_port(parts, place)
     path = parts.path.rstrip("/")
-    asked = f"[{host}]{port}" if ":" in host else f"{host}{port}"
     return CpxUrl(
-        address=f"{parts.scheme}://{user}{at}{asked}{quote(path, safe=_SAFE_IN_PATH)}",
+        address=f"{parts.scheme}://{user}{at}{host}{port}{quote(path, safe=_SAFE_IN_PATH)}",
         shown=f"{parts.scheme}://{place}{path}",
+        port_meant=None if port else {"http": 80, "https": 443}[parts.scheme],
     )
 
 
 def _with_scheme(text: str) -> str:
     if _NEARLY_A_SCHEME.match(text):
         raise ValueError("it is to begin with http:// or https://")
+    if port := _PORT_ALONE.fullmatch(text):
+        return f"http://localhost:{port[1]}"
     return text if "://" in text else f"http://{text}"
+
+
+def _check_path(parts: "SplitResult") -> None:
+    if parts.query or parts.fragment:
+        raise ValueError("a query or fragment has no place in it")
+    if "@" in parts.path:
+        raise ValueError("it has an @ behind the host")
+    if parts.path.rstrip("/").endswith("/servers"):
+        raise ValueError("it ends with /servers, which is put behind it anyway: leave that out")
+
+
+def _host_and_port(parts: "SplitResult", place: str) -> tuple[str, str]:
+    """As they stand in an address: an IPv6 address in brackets, a colon before the port."""
+    if place.count(":") > 1 and "[" not in place:
+        raise ValueError("an IPv6 address stands in brackets, as in http://[::1]:8080")
+    try:
+        number = parts.port
+    except ValueError:
+        number = 0
+    if number == 0:
+        raise ValueError("the port is not a number from 1 to 65535")
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    host = _ascii_host(parts.hostname)
+    if host is None or ("[" in place) != (":" in host):
+        raise ValueError("its host is neither a name nor an address")
+    return f"[{host}]" if ":" in host else host, "" if number is None else f":{number}"
 
 
 def _ascii_host(text: str) -> str | None:
@@ -76,6 +103,8 @@ def _ascii_host(text: str) -> str | None:
         return text  # urlsplit has looked at what stands in brackets
     try:
         name = text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
+        if _NUMBERS.fullmatch(name):
+            return canonical_address(name)
+    except ValueError:  # UnicodeError is one, too
         return None
     return name if _HOST_NAME.fullmatch(name) else None

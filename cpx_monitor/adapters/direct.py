@@ -12,7 +12,7 @@ import gevent
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.access import Access, authorization
-from cpx_monitor.adapters.addresses import first_that_connects
+from cpx_monitor.adapters.addresses import first_that_connects, places_of
 from cpx_monitor.adapters.http_connection import (
     READABLE,
     WRITABLE,
@@ -115,7 +115,7 @@ class DirectTransport:
         if not self._addresses or now_s - self._looked_up_s > _LOOK_UP_AGAIN_AFTER_S:
             with gevent.Timeout(left_s(ends_at_s), TimedOut):
                 found = _addresses_of(self._host, self._port)
-            self._addresses = [(family, address) for family, _, _, _, address in found]
+            self._addresses = places_of(self._host, self._port, found)
             self._looked_up_s = now_s
         return self._addresses
 

@@ -50,6 +50,10 @@ class TlsFailed(TransportError):
     """There is no safe connection to this server."""
 
 
+class OtherScheme(TransportError):
+    """The port speaks http where https was tried, or the other way round."""
+
+
 class OtherStatus(TransportError):
     """A whole answer came, but with another status than 200; ``head`` holds its header lines."""
 
@@ -128,6 +132,21 @@ def too_large(max_bytes: int) -> NotUsable:
     return NotUsable(f"an answer of more than {max_bytes // 1024} KiB")
 
 
+# What OpenSSL says of an answer in plain http, by its version.
+_SAID_OF_HTTP = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "PACKET_LENGTH_TOO_LONG",
+    "RECORD_LAYER_FAILURE",
+)
+# How an alert of TLS begins, which is what it answers to plain http.
+TLS_ALERT = b"\x15\x03"
+
+
+def speaks_tls() -> OtherScheme:
+    return OtherScheme("that port speaks https, not http")
+
+
 def closed_unanswered() -> BrokenOff:
     return BrokenOff("the connection was closed without an answer")
 
@@ -140,6 +159,8 @@ def explained(error: OSError, before: str = "") -> TransportError:
         return closed_unanswered()
     if ssl is not None and isinstance(error, ssl.SSLError):
         why = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+        if why in _SAID_OF_HTTP:
+            return OtherScheme(f"{before}that port speaks http, not https")
         return TlsFailed(f"{before}TLS failed: {why or error}")
     if isinstance(error, socket.gaierror):
         for_now = error.errno == socket.EAI_AGAIN

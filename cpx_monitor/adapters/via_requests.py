@@ -29,11 +29,12 @@ from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.access import Access, authorization
-from cpx_monitor.adapters.addresses import first_that_connects
+from cpx_monitor.adapters.addresses import first_that_connects, places_of
 from cpx_monitor.adapters.encoding import decoded
 from cpx_monitor.adapters.kept_connections import KeptConnections
 from cpx_monitor.adapters.transport import (
     QUIET_S,
+    TLS_ALERT,
     BrokenOff,
     Doubtful,
     Exhausted,
@@ -44,6 +45,7 @@ from cpx_monitor.adapters.transport import (
     closed_unanswered,
     explained,
     find_header,
+    speaks_tls,
     too_large,
 )
 
@@ -143,7 +145,7 @@ class _Watched:
         host, port = self._dns_host, self.port  # type: ignore[attr-defined]
         exchange = _this_thread.exchange
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [(family, place) for family, _, _, _, place in found]
+        addresses = places_of(host, port, found)
         addresses.sort(key=lambda each: each not in exchange.preferred)
         address, sock = first_that_connects(addresses, exchange.ends_at_s, _connected)
         if address != addresses[0]:
@@ -507,6 +509,8 @@ def _explained(error: Exception) -> TransportError:
                 return NotUsable("the answer is not HTTP")
             case http.client.IncompleteRead() | urllib3.exceptions.IncompleteRead():
                 return BrokenOff("the answer was cut off")
+            case http.client.BadStatusLine() if str(layer).encode("latin-1").startswith(TLS_ALERT):
+                return speaks_tls()
             case http.client.HTTPException():
                 return NotUsable("the answer is not HTTP")
     said = _WITH_CREDENTIALS.sub("//", str(layers[-1]))[:MOST_QUOTED_CHARACTERS]

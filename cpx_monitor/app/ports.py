@@ -14,6 +14,7 @@ class Trouble(Enum):
     UNREACHABLE = auto()
     NO_SUCH_HOST = auto()
     TLS_FAILED = auto()
+    OTHER_SCHEME = auto()
     REFUSED = auto()
     UNWELL = auto()
     BUSY = auto()

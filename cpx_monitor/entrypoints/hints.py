@@ -17,6 +17,7 @@ _HINTS = {
     Trouble.TLS_FAILED: (
         "--ca-file=<file> names the authorities to trust; --insecure trusts anybody"
     ),
+    Trouble.OTHER_SCHEME: "write the other one of http:// and https:// in --url or CPX_URL",
     Trouble.REFUSED: (
         "a token is read from --token-file, CPX_TOKEN_FILE or CPX_TOKEN,"
         " a name and password from --url"
@@ -24,7 +25,7 @@ _HINTS = {
     Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
     Trouble.BUSY: "it has named the time to ask again itself",
     Trouble.EXHAUSTED: _ULIMIT,
-    Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API?",
+    Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API, and http or https as it should be?",
     Trouble.LISTS_NOTHING: "is --url or CPX_URL the right CPX API?",
     Trouble.NOTHING_ANSWERED: (
         "each row of `cpx-monitor list` says why; --verbose says what was asked"
