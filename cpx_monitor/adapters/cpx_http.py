@@ -79,6 +79,7 @@ class CpxHttpFleet:
         self._tell = tell
         self._last_listing: Listing | None = None
         self._listed_at_s = 0.0
+        self._list_failure: FleetUnavailable | None = None
         self._keeps = False
         self._collection: Collection | None = None
 
@@ -105,6 +106,10 @@ class CpxHttpFleet:
         )
         observations = collection.run()
         self._collection = None
+        if stale_list is not None and all(isinstance(seen, Unknown) for seen in observations):
+            # Neither its list nor any of its instances: it is not the fleet that is to blame.
+            assert self._list_failure is not None
+            raise self._list_failure
         took_s = self._clock.monotonic_s() - began_s
         answered = sum(not isinstance(seen, Unknown) for seen in observations)
         self._tell(
@@ -135,6 +140,7 @@ class CpxHttpFleet:
         except FleetUnavailable as error:
             if self._last_listing is None or error.trouble in (Trouble.REFUSED, Trouble.BUSY):
                 raise
+            self._list_failure = error
             return self._last_listing, StaleList(asked_at_s - self._listed_at_s, str(error))
         if listing.spelling_of:
             self._last_listing, self._listed_at_s = listing, asked_at_s

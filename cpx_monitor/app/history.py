@@ -128,6 +128,7 @@ class _Instance:
         self._joined_at = joined_at
         self._left_at: datetime | None = None
         self._row: InstanceRow | None = None
+        self._last_known: InstanceRow | None = None
         self._before: InstanceRow | None = None
         self._seen_in = self._passed_over_in = 0
         self._recent: deque[InstanceRow] = deque(maxlen=RECENT_ROUNDS)
@@ -142,6 +143,8 @@ class _Instance:
         self._before = self._row if was_here else None
         self._row, self._seen_in, self._left_at = row, number, None
         self._recent.append(row)
+        if row.status is not Status.UNKNOWN:
+            self._last_known = row
         self._statuses[row.status] += 1
         if row.cpu_percent is not None:
             self._cpu.add(row.cpu_percent)
@@ -190,6 +193,7 @@ class _Instance:
             recent_cpu=tuple(each.cpu_percent for each in self._recent),
             recent_memory=tuple(each.memory_percent for each in self._recent),
             note=self._note(number),
+            last_known=self._last_known,
         )
 
     def summary(self, ip: str) -> InstanceSummary:

@@ -174,6 +174,7 @@ class TrackedInstance(NamedTuple):
     Changes are since the round before, None where either has no value. The recent loads are the
     last of the latest rounds, the newest at the end, None where it was unknown. ``note`` says what
     it did lately: ``joined``, ``left``, ``flapped``, ``was Healthy``; empty where nothing.
+    ``last_known`` is the last row that was not Unknown.
     """
 
     row: InstanceRow
@@ -182,6 +183,7 @@ class TrackedInstance(NamedTuple):
     recent_cpu: tuple[float | None, ...]
     recent_memory: tuple[float | None, ...]
     note: str
+    last_known: InstanceRow | None = None
 
 
 class InstanceSummary(NamedTuple):

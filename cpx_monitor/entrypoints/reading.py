@@ -112,6 +112,11 @@ class Source(NamedTuple):
     url: CpxUrl | None = None
     recording: str | None = None
 
+    @property
+    def name(self) -> str:
+        """For people and scripts, without credentials."""
+        return self.url.shown if self.url else self.recording or "demo"
+
 
 def source_name(arguments: Arguments) -> str:
     """The option that says where the fleet is seen: of several the one said more strongly.

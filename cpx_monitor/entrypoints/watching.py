@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,7 @@ from cpx_monitor.adapters.presenters import table
 from cpx_monitor.adapters.presenters.live import Heading, Height, report_frame
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import Clock, FleetUnavailable
-from cpx_monitor.app.reports import Report, Stamp
+from cpx_monitor.app.reports import Report, Stamp, counted
 from cpx_monitor.app.selection import NoSuchService, Order
 from cpx_monitor.entrypoints import exit_codes, hints
 from cpx_monitor.entrypoints.console import Console, OutputClosed
@@ -21,20 +22,61 @@ from cpx_monitor.entrypoints.output import Output, Repeat
 from cpx_monitor.entrypoints.reporting import sum_up
 from cpx_monitor.entrypoints.screen import Screen
 
+# What follows the place, which is in the line above: there is not much room on a screen.
+_CAUSE = re.compile(r".* at \S+?(?: \(port [0-9]+\))?(?: [a-z ]+)?: (.*)", re.DOTALL)
+
+
+class Outage(NamedTuple):
+    """The rounds that failed one after the other, the last of them with that message."""
+
+    since: datetime
+    rounds: int
+    failure: str
+
+    @property
+    def told(self) -> str:
+        """``CPX API unreachable since 12:03:10 (4 rounds): connection refused``."""
+        what = "unreachable" if self.failure.startswith("cannot reach CPX") else "failing"
+        cause = _CAUSE.fullmatch(self.failure)
+        why = cause[1] if cause else self.failure
+        rounds = counted(self.rounds, "round")
+        return f"CPX API {what} since {self.since:%H:%M:%S} ({rounds}): {why}"
+
+    @classmethod
+    def after(cls, before: "Outage | None", at: datetime, failure: str | None) -> "Outage | None":
+        """With one more round; None where that did not fail."""
+        if failure is None:
+            return None
+        if before is None:
+            return cls(at, 1, failure)
+        return cls(before.since, before.rounds + 1, failure)
+
 
 class _Round(NamedTuple):
-    """``report`` is the last there was; ``failure`` says why there is none of this round."""
+    """``report`` is the last there was; ``failure`` says why there is none of this round, which
+    began at ``began_at``, and ``outage`` since when there was none.
+    """
 
     number: int
     missed: int
     report: Report
-    failure: str | None
+    began_at: datetime
+    failure: str | None = None
+    outage: Outage | None = None
 
     @property
     def code(self) -> int:
         if self.failure is not None:
             return exit_codes.NO_VERDICT
         return exit_codes.of_report(self.report)
+
+    @property
+    def banner(self) -> list[str]:
+        """What stands above the rows."""
+        if self.outage is None:
+            return self.warnings
+        missed = table.warnings_of_round(self.number, self.missed, None, None)
+        return [self.outage.told, *missed]
 
     @property
     def warnings(self) -> list[str]:
@@ -52,8 +94,10 @@ class _Round(NamedTuple):
         return report_frame(
             self.report,
             Heading(
-                f"{when(self.number, basis.observed_at)}, every {repeat.every_s:g} s",
-                [*self.warnings, *rejected],
+                when(self.number, self.began_at),
+                [*self.banner, *rejected],
+                basis.source,
+                [f"every {repeat.every_s:g} s"],
             ),
             output.look._replace(width=size.columns),
             Height(size.lines, keeps_worst=order.is_none),
@@ -62,12 +106,30 @@ class _Round(NamedTuple):
 
     def append(self, output: Output, console: Console) -> None:
         basis = self.report.basis
+        text = ""
         if self.failure is None:
-            stamp = Stamp(self.number, basis.observed_at)
-            console.write(output.rendered(self.report, stamp))
+            text = output.rendered(self.report, Stamp(self.number, basis.observed_at))
+        console.write(text + self._as_line(output))
+        if self.failure is None:
             sum_up(self.report, output, console)
         for warning in self.warnings:
             console.warn(warning)
+
+    def _as_line(self, output: Output) -> str:
+        if output.format != "jsonl":
+            return ""
+        from cpx_monitor.adapters.presenters.machine import render_round
+
+        basis, is_whole = self.report.basis, self.failure is None
+        return render_round(
+            Stamp(self.number, self.began_at),
+            took_seconds=basis.took_seconds if is_whole else None,
+            source=basis.source,
+            coverage=basis.coverage if is_whole else None,
+            verdict=getattr(self.report, "verdict", None) if is_whole else None,
+            failure=self.failure,
+            missed=self.missed,
+        )
 
 
 def when(number: int, observed_at: datetime) -> str:
@@ -76,16 +138,18 @@ def when(number: int, observed_at: datetime) -> str:
 
 def _rounds(look: Callable[[], Report], repeat: Repeat, clock: Clock) -> Iterator[_Round]:
     report: Report | None = None
+    outage: Outage | None = None
     pace = islice(every(clock, repeat.every_s), repeat.rounds)
     for number, missed in enumerate(pace, start=1):
-        failure = None
+        failure, began_at = None, clock.now()
         try:
             report = look()
         except (FleetUnavailable, NoSuchService) as error:
             if report is None:
                 raise
             failure, _ = hints.told(error) or (str(error), None)
-        yield _Round(number, missed, report, failure)
+        outage = Outage.after(outage, began_at, failure)
+        yield _Round(number, missed, report, began_at, failure, outage)
 
 
 def is_live(output: Output, console: Console) -> bool:
@@ -108,7 +172,7 @@ def watch(
             one goes on.
     """
     live = is_live(output, console)
-    last, code = None, exit_codes.DONE
+    last, code, outage = None, exit_codes.DONE, None
     was_told_to_stop = False
     try:
         with Screen(console) as screen:
@@ -116,7 +180,7 @@ def watch(
                 if shown.report.basis.no_verdict_because is not None and last is None:
                     shown.append(output, console)
                     return shown.code
-                last, code = shown.report, shown.code
+                last, code, outage = shown.report, shown.code, shown.outage
                 if live:
                     frame = partial(shown.frame, repeat, order, output)
                     screen.show(frame, shown.warnings)
@@ -131,4 +195,6 @@ def watch(
     if live and last is not None:
         console.write(output.rendered(last))
         sum_up(last, output, console)
+        if outage is not None:
+            console.warn(outage.told)
     return exit_codes.DONE if was_told_to_stop else code

@@ -163,7 +163,8 @@ class Cell(NamedTuple):
     def items(self):
         if self.stdout.startswith('{"schema"') or self.stdout.startswith("{\n"):
             return json.loads(self.stdout)["items"]
-        return [json.loads(line) for line in self.stdout.splitlines()]
+        lines = [json.loads(line) for line in self.stdout.splitlines()]
+        return [line for line in lines if line.get("kind") != "Round"]
 
     @property
     def coverage(self):

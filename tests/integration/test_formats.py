@@ -62,15 +62,20 @@ def test_so_is_a_document_of_which_nothing_can_be_said(monitor, serve, words, li
 
 @pytest.mark.parametrize("words", [*COMMANDS, ["track", "AuthService"]])
 @pytest.mark.parametrize("repeat", [[], ["--every=0.05", "--count=2"]])
-def test_a_line_of_jsonl_is_an_item_as_the_schema_has_it(monitor, url, words, repeat):
+def test_a_line_of_jsonl_is_an_item_or_a_round_as_the_schema_has_it(monitor, url, words, repeat):
     if words[0] == "track":
         repeat = ["--every=0.05", "--count=2"]
     lines = monitor(*words, *repeat, "-o", "jsonl", url=url).stdout.splitlines()
 
-    assert lines
-    for line in lines:
-        validator(ITEM_OF[words[0]]).validate(json.loads(line))
-        assert ("round" in json.loads(line)) is bool(repeat)
+    rounds = [json.loads(line) for line in lines if '"kind": "Round"' in line]
+    items = [json.loads(line) for line in lines if '"kind": "Round"' not in line]
+    assert items
+    for item in items:
+        validator(ITEM_OF[words[0]]).validate(item)
+        assert ("round" in item) is bool(repeat)
+    assert [each["round"] for each in rounds] == ([1, 2] if repeat else [])
+    for each in rounds:
+        validator("round").validate(each)
 
 
 def test_the_settings_are_as_the_schema_has_them(monitor):
@@ -109,4 +114,4 @@ def test_jq_finds_who_is_not_healthy(monitor, url):
 def test_jq_reads_a_stream_of_records(monitor, url):
     text = monitor("track", "MLService", "--every=0.05", "--count=3", "-o", "jsonl", url=url).stdout
 
-    assert jq(text, "-s", "map(.cpu_percent) | add / length").strip() == "97.5"
+    assert jq(text, "-s", "map(select(.ip).cpu_percent) | add / length").strip() == "97.5"

@@ -38,7 +38,7 @@ class TestTrack:
         assert terminal.screen.cursor.hidden
         assert terminal.lines[0] == "AuthService: 3 of 3 healthy, mean CPU 40.3%, memory 44.0%"
         assert re.fullmatch(
-            r"round 3 at 20\S+Z, every 0\.1 s, took 0\.00 s; ctrl-c ends",
+            r"round 3 at 20\S+Z, every 0\.1 s, took 0\.00 s, demo; ctrl-c ends",
             terminal.lines[1],
         )
         assert terminal.lines[3:8] == [
@@ -166,16 +166,33 @@ class TestTrack:
         lists = in_turn(answer(200, ["10.58.1.1"]), answer(401, {}))
         server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
 
-        terminal = on_terminal("track", "AuthService", "--every=0.1", url=server.url, columns=120)
-        terminal.wait_for("round 2 failed: CPX at ")
+        terminal = on_terminal("track", "AuthService", "--every=0.1", url=server.url)
+        terminal.wait_for(" (2 rounds): it answered 401")
 
-        assert terminal.lines[0].startswith("AuthService: 0 of 1 healthy, mean CPU -")
+        assert terminal.lines[0] == "AuthService: as last known"
+        assert re.search(
+            r"^CPX API failing since \d\d:\d\d:\d\d \(2 rounds\): ", terminal.text, re.M
+        )
+        assert re.search(r"^10\.58\.1\.1 +Healthy .* old$", terminal.text, re.M)
+
+    def test_an_api_that_is_gone_is_told_in_place_of_every_instance_that_is_silent(
+        self, on_terminal, serve
+    ):
+        server = serve({"/servers": answer(200, ["10.58.1.1"]), "/10.58.1.1": instance_answer()})
+        terminal = on_terminal("track", "AuthService", "--every=0.1", url=server.url)
+        terminal.wait_for("round 2 at ")
+        server.__exit__()
+        terminal.wait_for(" rounds): connection refused")
+
+        assert re.search(r"^CPX API unreachable since \d\d:\d\d:\d\d \(", terminal.text, re.M)
+        assert re.search(r"^10\.58\.1\.1 +Healthy .* old$", terminal.text, re.M)
 
     def test_suspended_it_gives_the_terminal_back_and_takes_it_again(self, on_terminal):
         terminal = on_terminal("track", "AuthService", "--demo", "--every=0.1")
         terminal.wait_for("round 2 at ")
         terminal.process.send_signal(signal.SIGTSTP)
-        terminal.wait_for(lambda: not terminal.is_on_the_other_screen)
+        # What it writes next may come in one piece with that, for nobody is there to stop it for.
+        terminal.wait_for(lambda: LEAVE in terminal.raw)
         terminal.process.send_signal(signal.SIGCONT)
         terminal.wait_for(
             lambda: terminal.is_on_the_other_screen and "AuthService: 3" in terminal.text
@@ -243,9 +260,13 @@ class TestTheOthers:
         server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
 
         terminal = on_terminal("list", "--every=0.1", url=server.url)
-        terminal.wait_for("round 2 failed: CPX at ")
+        terminal.wait_for(" (2 rounds): it answered 401")
 
         assert "10.58.1.1  AuthService  Healthy" in terminal.text
+        terminal.press(b"\x03")
+        assert terminal.wait() == 0
+        assert "error:" not in terminal.text
+        assert "warning: CPX API failing since " in terminal.text
 
 
 def test_a_terminal_gets_nothing_of_the_screen_from_a_single_look(on_terminal):
@@ -283,7 +304,7 @@ def test_warnings_of_a_frame_are_kept_where_stderr_leads_elsewhere(on_terminal, 
     command = f"cpx-monitor track AuthService --every=0.1 2> {tmp_path / 'log'}"
 
     terminal = on_terminal(url=server.url, words=["bash", "-c", f"exec {command}"])
-    terminal.wait_for("round 3 failed: CPX at ")
+    terminal.wait_for(" (2 rounds): it answered 401")
 
     assert (tmp_path / "log").read_text().startswith("warning: round 2 failed: CPX at ")
 

@@ -33,6 +33,11 @@ def round_of(line):
     return int(line.split()[1])
 
 
+def samples(out):
+    """The lines of instances, without those of rounds."""
+    return [line for line in map(json.loads, out.splitlines()) if "ip" in line]
+
+
 class TestPiped:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_stopped_after_two_rounds_it_printed_just_those_and_ends_with_0(
@@ -51,8 +56,10 @@ class TestPiped:
 
     def test_jsonl_is_a_sample_a_line(self, simulator, track):
         tracking = track(simulator("--seed=7"), "MLService", "--every=0.2", "-o", "jsonl")
-        samples = [json.loads(tracking.stdout.readline()) for _ in range(30)]
+        lines = [json.loads(tracking.stdout.readline()) for _ in range(2 * 16)]
+        samples = [line for line in lines if "ip" in line]
 
+        assert [line["kind"] for line in (lines[15], lines[31])] == ["Round", "Round"]
         assert list(samples[0]) == [
             *("round", "observed_at", "ip", "service"),
             *("status", "cpu_percent", "memory_percent", "reason"),
@@ -106,7 +113,7 @@ class TestPiped:
         ended = track(server.url, "AuthService", "--every=0.1", "--count=3", "-o", "jsonl")
         out, err = ended.communicate(timeout=ENOUGH_S)
 
-        assert [json.loads(line)["status"] for line in out.splitlines()] == ["Healthy"] * 3
+        assert [sample["status"] for sample in samples(out)] == ["Healthy"] * 3
         assert re.search(r"warning: round 3: the list of servers is 0\.[2-9]\d* s old: CPX at", err)
         assert ended.returncode == 0
 
@@ -118,9 +125,7 @@ class TestPiped:
         ended = track(server.url, "AuthService", "--every=0.1", "--count=3", "-o", "jsonl")
         out, err = ended.communicate(timeout=ENOUGH_S)
 
-        assert [json.loads(line)["status"] for line in out.splitlines()] == [
-            *("Healthy", "Unknown", "Unknown")
-        ]
+        assert [sample["status"] for sample in samples(out)] == ["Healthy", "Unknown", "Unknown"]
         assert "round 3 failed: CPX at" in err
         assert server.asked == {"/servers": 3, "/10.58.1.1": 1}
 
@@ -129,10 +134,12 @@ class TestPiped:
         server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
 
         tracking = track(server.url, "AuthService", "--every=0.1", "-o", "jsonl")
-        first, failed, after = (json.loads(tracking.stdout.readline()) for _ in range(3))
+        lines = [json.loads(tracking.stdout.readline()) for _ in range(6)]
+        (first, _), (failed, round_failed), (after, _) = zip(lines[::2], lines[1::2], strict=True)
         tracking.send_signal(signal.SIGINT)
 
         reason = f"CPX at {server.url} refuses us: it answered 401"
+        assert (round_failed["failure"], round_failed["coverage"]) == (reason, None)
         assert (first["status"], failed["status"], after["status"]) == (
             "Healthy",
             "Unknown",

@@ -49,10 +49,14 @@ _LEAST_NOTE, _MOST_NOTE = len("was Unhealthy"), 30
 
 
 class Heading(NamedTuple):
-    """What stands above the rows: when this was, and what is wrong."""
+    """What stands above the rows: when this was, what is wrong, where it was seen, and details for
+    which there may be no room.
+    """
 
     when: str
     warnings: Sequence[str] = ()
+    source: str = ""
+    details: Sequence[str] = ()
 
 
 class Height(NamedTuple):
@@ -72,6 +76,12 @@ def track_frame(
     height: Height,
 ) -> list[str]:
     """A tracked round: how the service is, then a row for each instance, as far as they fit."""
+    if shown.failure is not None:
+        # It is not the instances that failed: what was last known of them stays in view.
+        instances = [_as_last_known(each) for each in instances]
+        table = _tracked_table(instances, shown.policy, look)
+        above = [f"{shown.service}: as last known", *_heading_lines(heading, look)]
+        return _framed(above, instances, table, look, height)
     rows = shown.items
     healthy = sum(row.status is Status.HEALTHY for row in rows)
     summary = (
@@ -82,7 +92,7 @@ def track_frame(
     if shown.not_polled:
         summary += f"; {len(shown.not_polled)} not polled"
     table = _tracked_table(instances, shown.policy, look)
-    return _framed([summary, *_heading_lines(heading)], instances, table, look, height)
+    return _framed([summary, *_heading_lines(heading, look)], instances, table, look, height)
 
 
 def report_frame(
@@ -91,7 +101,7 @@ def report_frame(
     """A report that is made again and again, as far as it fits."""
 
     table = table_of(report, wide=wide)
-    above = [footer(report), *_heading_lines(heading)]
+    above = [footer(report), *_heading_lines(heading, look)]
     if report.basis.no_verdict_because is not None:
         above.insert(-1, report.basis.no_verdict_because)
     elif isinstance(report, ServicesAtRisk) and not report.items:
@@ -106,8 +116,23 @@ def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = Fals
     return "".join(drawn).rjust(width) if width else ""
 
 
-def _heading_lines(heading: Heading) -> list[str]:
-    return [f"{heading.when}; ctrl-c ends", *heading.warnings, ""]
+def _heading_lines(heading: Heading, look: Look) -> list[str]:
+    return [_heading_line(heading, look), *heading.warnings, ""]
+
+
+def _heading_line(heading: Heading, look: Look) -> str:
+    """When it was and where it was seen, and as much of the details and of how to end as fits."""
+    where = [heading.source] if heading.source else []
+    details = heading.details
+    lines = [
+        f"{', '.join([heading.when, *details[:kept], *where])}{end}"
+        for kept, end in [
+            *((kept, "; ctrl-c ends") for kept in range(len(details), -1, -1)),
+            (0, ""),
+        ]
+    ]
+    fitting = (line for line in lines if display_width(printable(line)) <= (look.width or 0))
+    return next(fitting, lines[-1])
 
 
 def _framed(
@@ -231,6 +256,11 @@ def _columns(history: int) -> list[Column]:
         change,
         *past,
     ]
+
+
+def _as_last_known(tracked: TrackedInstance) -> TrackedInstance:
+    row = tracked.last_known or tracked.row._replace(reason=None)
+    return tracked._replace(row=row, cpu_change=None, memory_change=None, note="old")
 
 
 def _tracked_row(

@@ -9,6 +9,7 @@ from typing import Any
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell
 from cpx_monitor.app.reports import (
+    Coverage,
     InstanceList,
     InstanceRow,
     Report,
@@ -19,6 +20,7 @@ from cpx_monitor.app.reports import (
     Stamp,
     TrackRound,
 )
+from cpx_monitor.domain.health import Verdict
 
 SCHEMA = "cpx-monitor/1"
 
@@ -46,6 +48,33 @@ def render_jsonl(report: Report | TrackRound, stamp: Stamp | None = None) -> str
     """The items, one json object a line; with a stamp, or of a tracked round, each tells when."""
     when = _when(report, stamp)
     return "".join(json.dumps({**when, **_plain(item)}) + "\n" for item in report.items)
+
+
+def render_round(
+    stamp: Stamp,
+    *,
+    took_seconds: float | None,
+    source: str,
+    coverage: Coverage | None,
+    verdict: Verdict | None,
+    failure: str | None,
+    missed: int,
+) -> str:
+    """The line that ends a round of a jsonl stream, also of one that failed or shows nothing. Its
+    kind tells it from items.
+    """
+    line = {
+        "kind": "Round",
+        "round": stamp.round,
+        "observed_at": timestamp(stamp.observed_at),
+        "took_seconds": None if took_seconds is None else round(took_seconds, 6),
+        "source": source,
+        "coverage": _plain(coverage),
+        "verdict": verdict,
+        "failure": failure,
+        "missed": missed,
+    }
+    return json.dumps(line) + "\n"
 
 
 def render_csv(

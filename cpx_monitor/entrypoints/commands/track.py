@@ -83,22 +83,26 @@ class _Tracking(NamedTuple):
             from cpx_monitor.app.selection import arranged
             from cpx_monitor.app.tracking import track
             from cpx_monitor.entrypoints.screen import Screen
-            from cpx_monitor.entrypoints.watching import is_live
+            from cpx_monitor.entrypoints.watching import Outage, is_live
 
         live = is_live(self.output, self.console)
         fleet, clock, pace = self._where_from(live)
         pace = islice(pace, self.repeat.rounds)
         before = None
+        outage = None
         with Screen(self.console) as screen:
             for shown in track(fleet, clock, service, self.reading.policy, pace):
                 if before is None:
                     self._warn_of_another(getattr(fleet, "tracked", None), shown.service)
                 instances = history.learn(shown)
                 warnings = list(table.round_warnings(shown, before))
+                outage = Outage.after(outage, shown.observed_at, shown.failure)
+                # The last warning of a round that failed says so.
+                banner = [outage.told, *warnings[:-1]] if outage else warnings
                 chosen = arranged(shown, self.order)
                 if live:
                     in_order = _in_order(instances, chosen, self.order)
-                    screen.show(partial(self._frame, shown, in_order, warnings), warnings)
+                    screen.show(partial(self._frame, shown, in_order, banner), warnings)
                 else:
                     self._append(chosen, shown, warnings)
                 before = shown
@@ -142,8 +146,10 @@ class _Tracking(NamedTuple):
         took = f"took {shown.took_seconds:.2f} s"
         pace = "replayed" if self._is_replay else f"every {self.repeat.every_s:g} s"
         heading = Heading(
-            f"{when(shown.round, shown.observed_at)}, {pace}, {took}",
+            when(shown.round, shown.observed_at),
             warnings,
+            self.reading.source.name,
+            [pace, took],
         )
         look = self.output.look._replace(width=size.columns)
         height = Height(size.lines, keeps_worst=self.order.is_none)
@@ -152,11 +158,27 @@ class _Tracking(NamedTuple):
     def _append(self, chosen: "TrackRound", shown: "TrackRound", warnings: Sequence[str]) -> None:
         from cpx_monitor.adapters.presenters import table
 
-        self.console.write(self.output.rendered(chosen))
+        self.console.write(self.output.rendered(chosen) + self._as_line(shown))
         for warning in warnings:
             self.console.warn(warning)
         if self.output.is_for_people and self.console.is_terminal:
             self.console.tell(table.round_footer(shown))
+
+    def _as_line(self, shown: "TrackRound") -> str:
+        if self.output.format != "jsonl":
+            return ""
+        from cpx_monitor.adapters.presenters.machine import render_round
+        from cpx_monitor.app.reports import Stamp
+
+        return render_round(
+            Stamp(shown.round, shown.observed_at),
+            took_seconds=shown.took_seconds,
+            source=self.reading.source.name,
+            coverage=shown.coverage,
+            verdict=None,
+            failure=shown.failure,
+            missed=shown.missed,
+        )
 
 
 def _in_order(
