@@ -176,8 +176,12 @@ class Collection:
             self._was_exhausted = True
             failure, again = Failure.EXHAUSTED, self._budget.after_exhaustion(ip)
         elif isinstance(error, BrokenOff):
-            failure, again = Failure.BROKEN, self._budget.after_failure(ip)
-            if not connection.connect_s:
+            failure = Failure.BROKEN
+            if connection.connect_s:
+                again = self._budget.after_failure(ip)
+            else:
+                # It may be for having been used before, and no sign of a fleet that is sick.
+                again = self._budget.after_broken_when_kept(ip)
                 self._broke_when_kept.add(ip)
         return Outcome(failure, again_after_s=backoff_s(1, chance()) if again else None)
 

@@ -45,6 +45,8 @@ def parse_url(text: str) -> CpxUrl:
     whole = _with_scheme(text)
     if any(character.isspace() or not character.isprintable() for character in whole):
         raise ValueError("it has a space or a control character in it")
+    if "\\" in whole:  # which some take for a slash, and some for a part of a password
+        raise ValueError("it has a backslash in it")
     try:
         parts = urlsplit(whole)
     except ValueError:

@@ -119,7 +119,7 @@ class DirectConnection:
             answer: bytes | Answer = self._hub.switch()
         except BaseException as error:
             failure = explained(error) if isinstance(error, OSError) else error
-            if was_open and self._answer is None and isinstance(failure, BrokenOff):
+            if was_open and isinstance(failure, BrokenOff):
                 self._kept.on_broken()
             self.close()
             raise failure from None

@@ -236,10 +236,17 @@ def parsed(line: bytes) -> dict[str, Any]:
     """
     if line.count(b"[") + line.count(b"{") > MOST_BRACKETS:
         raise ValueError("nested too often")
-    entry = json.loads(line, parse_constant=_refuse)
+    entry = json.loads(line, parse_constant=_refuse, object_pairs_hook=_without_contradiction)
     if not isinstance(entry, dict):
         raise ValueError("no object")
     return entry
+
+
+def _without_contradiction(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def _refuse(constant: str) -> None:

@@ -27,6 +27,8 @@ from cpx_monitor.domain.fleet import (
 
 # A pause in a recording is not worth more of anybody's time than this.
 LONGEST_PAUSE_S = 60.0
+# At the rim of the calendar neither zones nor pictures work.
+YEARS = range(1970, 9000)
 _MOST_TOLD = 5
 
 
@@ -140,10 +142,12 @@ class Recording:
         if observed_at.tzinfo is None:
             raise ValueError("a time of no zone")
         observed_at = observed_at.astimezone(UTC)
-        if not mark["complete"]:
+        if observed_at.year not in YEARS:
+            raise ValueError("a time in no such year")
+        if not _flag(mark["complete"]):
             failure = FleetUnavailable(_text(mark["failure"]), Trouble[mark["trouble"]])
             return RecordedRound(observed_at, failure)
-        if mark["observations"] != len(asked):
+        if _whole(mark["observations"]) != len(asked):
             raise _PartMissing
         stale = mark["stale_list"]
         snapshot = Snapshot(
@@ -155,7 +159,7 @@ class Recording:
             stale_list=stale and StaleList(_seconds(stale["age_s"]), _text(stale["reason"])),
         )
         left = {_text(ip) for ip in mark["left"]}
-        before = {} if mark["everybody_asked"] else self._known
+        before = {} if _flag(mark["everybody_asked"]) else self._known
         self._known = {ip: seen for ip, seen in before.items() if ip not in left}
         self._known.update((ip, (observed_at, seen)) for ip, seen in asked.items())
         not_asked = tuple(ip for ip in self._known if ip not in asked)
@@ -183,6 +187,18 @@ def _observation(entry: dict[str, Any]) -> Observation:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("no text")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("no whole number")
     return value
 
 

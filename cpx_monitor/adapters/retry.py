@@ -47,6 +47,10 @@ class RetryBudget:
         self._failures[ip] += 1
         return self._failures[ip] < MOST_ATTEMPTS
 
+    def after_broken_when_kept(self, ip: str) -> bool:
+        """A connection that had carried answers broke; while many do, none is used again."""
+        return self.after_doubt(ip)
+
     def attempted(self, ip: str) -> None:
         """The instance was polled, will be again, and that is its last attempt."""
         self._failures[ip] += 1

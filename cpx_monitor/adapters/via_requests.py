@@ -381,7 +381,7 @@ class RequestsConnection:
             failure = TransportError("the proxy's address cannot be used")
         elif isinstance(error, _FAILURES):
             failure = _explained(error)
-        if exchange.was_open and not exchange.is_reading and isinstance(failure, BrokenOff):
+        if exchange.was_open and isinstance(failure, BrokenOff):
             self._kept.on_broken()
         return failure
 

@@ -58,7 +58,8 @@ def run(argv: Sequence[str], console: Console) -> int:
 
         if name == "__complete":
             return complete(rest, console)
-        return complete_in_bash(" ".join(rest), console)
+        line, replaced = rest
+        return complete_in_bash(line, replaced, console)
     elif name == "--version":
         console.write(f"cpx-monitor {__version__}\n")
     elif name == "help":

@@ -59,16 +59,16 @@ def complete(words: Sequence[str], console: Console) -> int:
     return exit_codes.DONE
 
 
-def complete_in_bash(line: str, console: Console) -> int:
+def complete_in_bash(line: str, replaced: str, console: Console) -> int:
     """For bash, which inserts what it gets as it is, with the line up to the cursor.
 
-    bash takes what follows a ``=`` or ``:`` for a word of its own, and replaces no more than that.
-    A word in quotes is not completed.
+    ``replaced`` is the end of the line for which bash puts it: what follows the last character that
+    breaks words there. A word in quotes is not completed.
     """
     import shlex
 
     raw = re.search(r"(?:\\.|[^\s\\])*$", line)
-    if raw is None or set("\"'") & set(raw[0]):
+    if raw is None or set("\"'") & set(raw[0]) or not raw[0].endswith(replaced):
         return exit_codes.DONE
     lexer = shlex.shlex(f"{line[: raw.start()]} ", posix=True)
     lexer.whitespace_split, lexer.commenters = True, ""
@@ -76,14 +76,18 @@ def complete_in_bash(line: str, console: Console) -> int:
         _, *before = lexer
     except ValueError:  # a quote that is still open
         return exit_codes.DONE
-    current = re.sub(r"\\(.)", r"\1", raw[0])
-    kept = current[: max(current.rfind("="), current.rfind(":")) + 1]
+    current = _without_backslashes(raw[0])
+    kept = _without_backslashes(raw[0].removesuffix(replaced))
     for each in _fitting(before, current, console):
         if each is FILES:
-            console.write(f"files\t{current[len(kept) :]}\n")
+            console.write(f"files\t{current.removeprefix(kept)}\n")
         elif each.text.startswith(kept):
-            console.write(f"{each.kind}\t{quoted_for_bash(each.text[len(kept) :])}\n")
+            console.write(f"{each.kind}\t{quoted_for_bash(each.text.removeprefix(kept))}\n")
     return exit_codes.DONE
+
+
+def _without_backslashes(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
 
 
 def quoted_for_bash(text: str) -> str:

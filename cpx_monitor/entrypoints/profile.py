@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cpx_monitor.adapters.files import opened_to_read
 from cpx_monitor.entrypoints.arguments import PROFILE, Profile
 from cpx_monitor.entrypoints.command_line import KnownOption, UsageError, nearest
 
+MOST_BYTES = 1024 * 1024
 _NOT_IN_A_PROFILE = ("--help", "--version", "--profile")
 
 
@@ -68,7 +70,11 @@ def _sections(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with opened_to_read(str(path)) as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise UsageError(f"{path} has more than {MOST_BYTES // 1024} KiB")
+        return tomllib.loads(text.decode())
     except OSError as error:
         raise UsageError(
             f"a profile is wanted, and {path} cannot be read: {(error.strerror or '').lower()}",

@@ -1,6 +1,7 @@
 """The tab key in real shells."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -210,6 +211,31 @@ class TestWhatComesFromTheServer:
 
         assert [self.becomes(hostile, each) for each in typed] == ["--url=", *typed[1:]]
 
+    @pytest.mark.parametrize("shell", ["bash"], indirect=True)
+    @pytest.mark.parametrize("breaks", ["", "COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]}"])
+    def test_becomes_no_option_wherever_words_break(self, hostile, tmp_path, breaks):
+        names = [f"{first}--url=http://evil/" for first in ("x:", "y=", "z@", "")]
+        (tmp_path / "hostile.jsonl").unlink()
+        recorded(tmp_path / "hostile.jsonl", *names)
+        hostile.press(f" {breaks}; clear; echo there\r".encode())
+        hostile.wait_for(lambda: hostile.lines[:2] == ["there", PROMPT.strip()])
+
+        typed = (
+            "x",
+            "x:",
+            "x\\:",
+            "y=",
+            "y\\=",
+            "z@",
+            "--service=x",
+            "--service\\=y",
+            "--service=-",
+        )
+        got = {word: self.becomes(hostile, word) for word in typed}
+
+        assert not [word for word in got.values() if word.startswith("--url")]
+        assert (got["x"], got["x:"], got["y="], got["z@"]) == (names[0], *names[:3])
+
     def test_is_found_among_ten_thousand(self, hostile, tmp_path):
         (tmp_path / "hostile.jsonl").unlink()
         recorded(tmp_path / "hostile.jsonl", *(f"service {n}" for n in range(10_000)))
@@ -236,9 +262,11 @@ class TestALineOfBash:
     def after(self, environ, tmp_path):
         path = recorded(tmp_path / "f.jsonl", "a b:c d", "a$x=")
 
-        def completed_line(line):
+        def completed_line(line, replaced=None):
             line = f"cpx-monitor {line.replace('FILE', str(path))}"
-            return completed(environ, line, command="__complete_in_bash").splitlines()
+            if replaced is None:
+                replaced = re.search(r"(?:\\.|[^=:\s\\])*$", line)[0]
+            return completed(environ, line, replaced, command="__complete_in_bash").splitlines()
 
         return completed_line
 
@@ -247,6 +275,13 @@ class TestALineOfBash:
         assert after("track --from=FILE a\\ ") == ["word\ta\\ b:c\\ d"]
         assert after("track --from=FILE a\\ b:") == ["word\tc\\ d"]
         assert after("list --from=FILE --service=a\\ ") == ["word\ta\\ b:c\\ d"]
+
+    def test_is_replaced_as_far_as_bash_says(self, after):
+        assert after("track --from=FILE a\\ b\\:", "a\\ b\\:") == ["word\ta\\ b:c\\ d"]
+        assert after("list --from=FILE --service=a\\ ", "--service=a\\ ") == [
+            "word\t--service=a\\ b:c\\ d"
+        ]
+        assert after("track --from=FILE a", "nothing of it") == []
 
     def test_is_not_completed_within_quotes(self, after):
         assert after("track --from=FILE 'a") == []

@@ -18,7 +18,7 @@ _cpx_monitor() {
                 COMPREPLY+=("$text")
                 ;;
         esac
-    done < <("$1" __complete_in_bash "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
+    done < <("$1" __complete_in_bash "${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)
 }
 
 complete -F _cpx_monitor cpx-monitor

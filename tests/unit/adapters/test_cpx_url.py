@@ -53,6 +53,7 @@ def test_credentials_are_for_fetching_and_never_for_showing():
         ("10.0.0.256", "its host is neither a name nor an address"),
         ("http://localhost/api/servers/", "it ends with /servers, which is put behind it anyway"),
         ("http://[::1", "it is not a URL"),
+        ("http://u:word\\@localhost", "it has a backslash in it"),
         ("http:/localhost", "it is to begin with http:// or https://"),
         ("https//localhost", "it is to begin with http:// or https://"),
         ("http:user:word@localhost", "it is to begin with http:// or https://"),
