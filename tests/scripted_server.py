@@ -1,6 +1,7 @@
 """A server that answers each path as a test has it: what the simulator would never send."""
 
 import json
+import re
 import socket
 import threading
 from collections import Counter
@@ -82,7 +83,8 @@ class ScriptedServer:
     With ``drops_kept`` it lets clients keep their connections, but answers only the first request
     on each: it closes the connection when the next one comes.
 
-    ``asked`` counts the requests by path, ``heads`` keeps them, ``most_at_once`` is how many were
+    ``asked`` counts the requests by path, ``heads`` keeps them, ``bodies`` what
+    some of them brought, ``most_at_once`` is how many were
     being answered at the same time, ``connections`` how many were made.
     """
 
@@ -93,6 +95,7 @@ class ScriptedServer:
         self.drops_kept = drops_kept
         self.asked = Counter()
         self.heads = []
+        self.bodies = []
         self.most_at_once = 0
         self._under_way = 0
         self._changed = threading.Condition()
@@ -139,15 +142,20 @@ class ScriptedServer:
             self._closed += 1
             self._changed.notify_all()
 
-    @staticmethod
-    def _head(connection):
+    def _head(self, connection):
         head = b""
-        while not head.endswith(b"\r\n\r\n"):
+        while b"\r\n\r\n" not in head:
             received = connection.recv(65_536)
             if not received:
                 return ""
             head += received
-        return head.decode("latin-1")
+        head, _, body = head.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\ncontent-length: ([0-9]+)", head)
+        while length and len(body) < int(length[1]):
+            body += connection.recv(65_536)
+        if length:
+            self.bodies.append(body)
+        return head.decode("latin-1") + "\r\n\r\n"
 
     def _answer(self, connection, head):
         path = head.split(" ")[1].partition("?")[0]
