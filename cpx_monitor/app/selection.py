@@ -18,6 +18,13 @@ from cpx_monitor.app.reports import (
     worst_verdict,
 )
 from cpx_monitor.domain.fleet import Snapshot, address_order
+from cpx_monitor.domain.health import Status, Verdict
+
+# Whoever sorts by status or verdict looks for what is wrong.
+_WORST_FIRST: tuple[Status | Verdict, ...] = (
+    *(Status.UNHEALTHY, Status.UNKNOWN, Status.HEALTHY),
+    *(Verdict.AT_RISK, Verdict.POSSIBLY_AT_RISK, Verdict.OK),
+)
 
 AnyReport = TypeVar("AnyReport", bound=Report | TrackRound)
 
@@ -160,6 +167,8 @@ def _value_of(sorting: _Sorting, column: str) -> Callable[[Any], Any]:
             item = None if item is None else getattr(item, field, None)
         if path == ("ip",):
             return address_order(item)
+        if isinstance(item, Status | Verdict):
+            return _WORST_FIRST.index(item)
         return len(item) if isinstance(item, tuple) else item
 
     return value_of

@@ -23,6 +23,8 @@ from cpx_monitor.domain.health import HealthPolicy, Status, Verdict, judge
 
 # A reason is a line that people read: past this many addresses it counts the rest.
 MOST_ADDRESSES_IN_A_REASON = 20
+# Of the unknown: more than so many that have the same reason are counted.
+MOST_NAMED_OF_A_REASON = 3
 
 
 def list_instances(
@@ -182,7 +184,7 @@ def _judged(
         healthy=healthy,
         instances=service.size,
         threshold=threshold,
-        reason=_risk_reason(service, healthy, unhealthy, policy, doubtful),
+        reason=_risk_reason(service, healthy, unhealthy, policy, doubtful, threshold),
         unhealthy_ips=tuple(instance.ip for instance in unhealthy),
     )
 
@@ -193,20 +195,30 @@ def _risk_reason(
     unhealthy: Sequence[Instance],
     policy: HealthPolicy,
     doubtful: int,
+    threshold: int,
 ) -> str:
     parts = []
     if healthy == 0:
         parts.append("no healthy instance")
-    elif not unhealthy and not service.unknown:
+    elif service.size < threshold:
         parts.append(f"only {counted(service.size, 'instance')}")
     if unhealthy:
         over = [(i.ip, policy.excess(i.cpu_percent, i.memory_percent)) for i in unhealthy]
         parts.append(_named("unhealthy", over))
     if service.unknown:
-        parts.append(_named("unknown", [(seen.ip, seen.reason) for seen in service.unknown]))
+        parts.append(_unknown(service))
     if doubtful:
         parts.append(f"{counted(doubtful, 'unknown instance')} may be of this service")
     return "; ".join(parts)
+
+
+def _unknown(service: Service) -> str:
+    """A reason that most have is said once: ``unknown: 17 of 17 (cpu is missing)``."""
+    reasons = Counter(seen.reason for seen in service.unknown)
+    often = {reason for reason, times in reasons.items() if times > MOST_NAMED_OF_A_REASON}
+    counts = [(f"{reasons[reason]} of {service.size}", reason) for reason in often]
+    named = [(seen.ip, seen.reason) for seen in service.unknown if seen.reason not in often]
+    return _named("unknown", [*sorted(counts), *named])
 
 
 def _named(heading: str, what: Sequence[tuple[str, str]]) -> str:

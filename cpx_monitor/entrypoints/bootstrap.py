@@ -28,6 +28,9 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
     Raises:
         UsageError, RecordingUnusable: something that was named cannot be used.
     """
+    for name, limit in zip(("--max-cpu", "--max-memory"), reading.policy, strict=True):
+        if 0 < limit < 1:
+            console.warn(f"{name} is in percent, so {limit:g} is hardly anything")
     fleet, clock = _fleet_and_clock(reading, console)
     if reading.record is None:
         return fleet, clock

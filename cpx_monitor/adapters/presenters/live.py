@@ -9,9 +9,9 @@ from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.adapters.presenters.table import (
     MISSING,
     footer,
+    load_cell,
     mean,
     no_risk_sentence,
-    percent,
     table_of,
 )
 from cpx_monitor.adapters.presenters.text import (
@@ -271,9 +271,8 @@ def _tracked_row(
     def load(
         value: float | None, limit: float, change: float | None, recent: Sequence[float | None]
     ) -> list[str | Cell]:
-        over = Status.UNHEALTHY if value is not None and value > limit else None
         past = [spark(recent, history, ascii_only=look.ascii_only)] if history else []
-        return [Cell(percent(value), over), _signed(change), *past]
+        return [load_cell(value, limit), _signed(change), *past]
 
     has_left = tracked.note == "left"
     return (

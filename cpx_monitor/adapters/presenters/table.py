@@ -71,8 +71,8 @@ _Rows = tuple[list[Column], list[tuple[str | Cell, ...]]]
 
 
 def _instance_list(report: InstanceList, wide: bool) -> _Rows:
-    policy = report.basis.policy if wide else None
-    rows = [(row.ip, *_instance_cells(row, policy)) for row in report.items]
+    policy = report.basis.policy
+    rows = [(row.ip, *_instance_cells(row, policy, wide)) for row in report.items]
     return [_IP, _SERVICE, *_LOAD, *([_REASON] if wide else [])], rows
 
 
@@ -83,8 +83,7 @@ def _track_round(shown: TrackRound, wide: bool) -> _Rows:
         *_LOAD,
         *([_REASON] if wide else []),
     ]
-    policy = shown.policy if wide else None
-    return columns, [(row.ip, *_instance_cells(row, policy)) for row in shown.items]
+    return columns, [(row.ip, *_instance_cells(row, shown.policy, wide)) for row in shown.items]
 
 
 def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
@@ -230,16 +229,21 @@ def no_risk_sentence(report: ServicesAtRisk) -> str:
     return f"{sentence}; {unknown} unknown" if unknown else sentence
 
 
-def _instance_cells(row: InstanceRow, policy: HealthPolicy | None) -> tuple[str | Cell, ...]:
-    """With a policy an unhealthy instance has its reason as well."""
+def _instance_cells(row: InstanceRow, policy: HealthPolicy, wide: bool) -> tuple[str | Cell, ...]:
+    """What is over its limit has a colour, and in a wide table a reason as well."""
     cells = (
         MISSING if row.service is None else unmistakable(row.service),
         Cell(row.status, row.status),
-        percent(row.cpu_percent),
-        percent(row.memory_percent),
+        load_cell(row.cpu_percent, policy.max_cpu_percent),
+        load_cell(row.memory_percent, policy.max_memory_percent),
     )
     reason = row.reason
-    if policy is not None and row.cpu_percent is not None and row.memory_percent is not None:
+    if wide and row.cpu_percent is not None and row.memory_percent is not None:
         excess = policy.excess(row.cpu_percent, row.memory_percent)
         reason = f"over its limit: {excess}" if excess else None
     return cells if reason is None else (*cells, reason)
+
+
+def load_cell(value: float | None, limit: float) -> str | Cell:
+    text = percent(value)
+    return text if value is None or value <= limit else Cell(text, Status.UNHEALTHY)

@@ -76,6 +76,16 @@ class TestOrder:
         assert {"cpu", "cpu_percent", "ip"} <= set(caught.value.known)
 
 
+def test_by_status_and_by_verdict_the_worst_comes_first():
+    risky = at_risk(snapshot(instance(1, "A"), unknown(2, "B"), instance(3, "C")), POLICY, 2)
+    by_verdict = arranged(risky, Order("verdict"))
+
+    assert ips("status") == [2, 11, 1, 9, 10]
+    assert ips("status", reverse=True) == [1, 9, 10, 11, 2]
+    verdicts = [item.verdict for item in by_verdict.items]
+    assert verdicts == sorted(verdicts, key=[Verdict.AT_RISK, Verdict.POSSIBLY_AT_RISK].index)
+
+
 def test_what_is_shown_is_what_is_judged():
     sick = snapshot(
         instance(1, "AuthService", cpu=99), instance(2, "MLService"), unknown(3, "MLService")

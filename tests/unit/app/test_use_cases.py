@@ -171,6 +171,22 @@ class TestAtRisk:
     @pytest.mark.parametrize(
         ("observations", "reason"),
         [
+            (
+                [instance(1), unknown(2, "AuthService", "cpu is missing")],
+                "unknown: 10.58.1.2 (cpu is missing)",
+            ),
+            (
+                [instance(1), *(unknown(n, "AuthService", "cpu is missing") for n in range(2, 7))],
+                "unknown: 5 of 6 (cpu is missing)",
+            ),
+            (
+                [
+                    *(unknown(n, "AuthService", "cpu is missing") for n in range(2, 7)),
+                    unknown(9, "AuthService", "memory is missing"),
+                ],
+                "no healthy instance; unknown: 5 of 6 (cpu is missing),"
+                " 10.58.1.9 (memory is missing)",
+            ),
             ([instance(1)], "only 1 instance"),
             (
                 [instance(1, cpu=95), instance(2, memory=92, cpu=99)],
