@@ -138,7 +138,7 @@ class Collection:
         return None
 
     def give_up(self, ip: str, after_s: float) -> None:
-        self._budget.attempted(ip)
+        self._budget.after_doubt(ip)  # it will be polled again, for the last time
         self._observed[ip] = Unknown(ip, f"no answer within {round(after_s, 1):g} s")
 
     def ask_again(self, ip: str) -> bool:

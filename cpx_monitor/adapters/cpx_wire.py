@@ -103,7 +103,7 @@ def _json(body: bytes) -> Any:
         try:
             value, end = _scan_json(text, 0)
         except StopIteration:
-            end = -1
+            return _DECODER.decode(text)
         return value if end == len(text) else _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise BadAnswer("not valid JSON" if body else "an empty answer") from None

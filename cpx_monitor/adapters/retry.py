@@ -51,10 +51,6 @@ class RetryBudget:
         """A connection that had carried answers broke; while many do, none is used again."""
         return self.after_doubt(ip)
 
-    def attempted(self, ip: str) -> None:
-        """The instance was polled, will be again, and that is its last attempt."""
-        self._failures[ip] += 1
-
     def after_named_wait(self, ip: str) -> bool:
         """It refused and named a time to come again, which is no attempt, within reason."""
         self._refusals[ip] += 1

@@ -40,8 +40,7 @@ def printable(text: str) -> str:
 
     return "".join(
         character.encode("unicode_escape").decode("ascii")
-        if (category(character) in _UNSAFE_CATEGORIES and character != " ")
-        or _INVISIBLE.match(character)
+        if category(character) in _UNSAFE_CATEGORIES or _INVISIBLE.match(character)
         else character
         for character in text
     )

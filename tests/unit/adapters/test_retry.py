@@ -71,3 +71,13 @@ class TestTheBackoff:
 
     def test_is_spread_by_a_half_to_either_side(self):
         assert (backoff_s(1, 0.0), backoff_s(1, 1.0)) == pytest.approx((0.05, 0.15))
+
+
+def test_where_a_kept_connection_broke_only_attempts_count():
+    budget = RetryBudget(10)
+    before = budget.left
+
+    assert budget.after_broken_when_kept("10.0.0.1")
+    assert not budget.after_broken_when_kept("10.0.0.1")
+    assert budget.after_broken_when_kept("10.0.0.2")
+    assert budget.left == before
