@@ -48,11 +48,11 @@ class TestTheBudget:
 
     def test_counts_a_request_that_was_given_up_as_an_attempt(self):
         budget = RetryBudget(instances=1)
-        budget.attempted("a")
+        budget.after_doubt("a")
 
         assert not budget.after_doubt("a")
         assert budget.after_failure("b")
-        budget.attempted("b")
+        budget.after_doubt("b")
         assert not budget.after_failure("b")
 
 
