@@ -91,9 +91,11 @@ class Answer:
     def body(self) -> bytes:
         """
         Raises:
-            NotUsable: too many headers, or a body that cannot be decoded.
+            NotUsable: too many headers, another version of HTTP, or a body that cannot be decoded.
         """
         head = self.head
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            raise NotUsable("the answer is not HTTP")
         if head.count(b"\n") > MAX_HEADERS:
             raise NotUsable(f"more than {MAX_HEADERS} headers")
         body = bytes(self._body)

@@ -17,9 +17,11 @@ QUIET_S = 0.01
 
 
 def find_header(head: bytes, name: str) -> str | None:
+    """All headers of that name, in any case, as one (RFC 9110, 5.3); None where there is none."""
     # No white space in the pattern: it would be tried again from every place within.
-    line = re.search(rb"(?im)^" + re.escape(name.encode("ascii")) + rb":([^\r\n]*)", head)
-    return None if line is None else line[1].decode("latin-1").strip(" \t")
+    lines = re.findall(rb"(?im)^" + re.escape(name.encode("ascii")) + rb":([^\r\n]*)", head)
+    values = [line.decode("latin-1").strip(" \t") for line in lines]
+    return ", ".join(values) if values else None
 
 
 class TransportError(Exception):
@@ -63,7 +65,7 @@ class OtherStatus(TransportError):
         self._head = head
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, in any case; None where there is none."""
+        """See ``find_header``."""
         return find_header(self._head, name)
 
 

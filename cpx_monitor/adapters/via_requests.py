@@ -424,8 +424,7 @@ class RequestsConnection:
         surroundings = self._transport.surroundings
         with self._adapter.send(request, timeout=left_s, **surroundings) as answer:
             exchange.is_reading = True
-            if not answer.headers.get("Content-Length", "0").strip(" \t").isdecimal():
-                raise NotUsable("the answer is not HTTP")
+            _check_framing(answer)
             body = b"".join(_chunks(answer.raw, exchange, ends_at_s, max_bytes))
             exchange.is_reading = False
             head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
@@ -441,6 +440,19 @@ class _Whole(NamedTuple):
     head: bytes
     body: bytes
     keeps: bool
+
+
+def _check_framing(answer: requests.Response) -> None:
+    """What http.client lets pass, and the other transport does not: another version, or a length
+    that is no number, said in two ways, or not to be known (RFC 9112, 6.3).
+    """
+    length = answer.headers.get("Content-Length")
+    encoding = answer.headers.get("Transfer-Encoding")
+    is_plain = answer.raw.version in (10, 11) and (
+        encoding is None if length is not None else encoding in (None, "chunked")
+    )
+    if not is_plain or not (length is None or length.strip(" \t").isdecimal()):
+        raise NotUsable("the answer is not HTTP")
 
 
 def _chunks(

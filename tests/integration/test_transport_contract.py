@@ -104,6 +104,19 @@ class TestNoAnswer:
             (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"), "the answer was cut off"),
             (raw(b"SSH-2.0-OpenSSH\r\n"), "the answer is not HTTP"),
             (raw(b"<html>"), "the answer is not HTTP"),
+            (raw(b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"), "the answer is not HTTP"),
+            (raw(b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nhi"), "the answer is not HTTP"),
+            (
+                raw(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    b"2\r\nhi\r\n0\r\n\r\n"
+                ),
+                "the answer is not HTTP",
+            ),
+            (
+                raw(GZIP.replace(b"\r\n\r\n", b"\r\nContent-Encoding: identity\r\n\r\n") + b"x"),
+                "the answer is encoded as 'gzip, identity'",
+            ),
             (answer(200, b"x" * (MAX_BYTES + 1)), "an answer of more than 0 KiB"),
             (raw(GZIP + gzip.compress(b"{}")[:-4]), "the compressed answer was cut off"),
             (raw(GZIP + gzip.compress(b"{}") + b"{}"), "the answer cannot be decompressed"),
