@@ -93,6 +93,7 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
         # Its default is looked up in pprint, which takes long to import.
         gevent.config.format_context = "builtins.repr"
         tell = console.tell if reading.verbose else _say_nothing
+        tell(reading.told)
         fleet = http_fleet(reading, url, console.environ, tell)
     notice_while_waiting()
     # See launch. What is there by now stays, so it is not looked through again and again.

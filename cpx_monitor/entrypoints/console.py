@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TextIO
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.entrypoints.stream import Stalled, Stream, raise_pending
+from cpx_monitor.entrypoints.stream import Stalled, Stream, raise_pending, stop_looking
 
 
 class OutputClosed(Exception):
@@ -66,6 +66,15 @@ class Console(NamedTuple):
             _discard(self.stdout)
             raise OutputFailed(f"cannot write the output: {error.strerror}") from None
         raise_pending()
+
+    def finish(self) -> None:
+        """The process ends: what is left is written, or given up."""
+        for stream in (self.stdout, self.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                _discard(stream)
+        stop_looking()
 
     def tell(self, line: str) -> None:
         """Put a line for people on stderr; one that cannot be written is nobody's loss."""

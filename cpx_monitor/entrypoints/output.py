@@ -40,8 +40,11 @@ SPEED = Option("--speed", _speed, "1")
 
 
 class Output(NamedTuple):
+    """``profile`` is the one that is used, empty where none is."""
+
     format: str
     look: Look
+    profile: str = ""
 
     @classmethod
     def from_arguments(cls, arguments: Arguments, console: Console, color: str) -> "Output":
@@ -53,7 +56,11 @@ class Output(NamedTuple):
             width=width,
             ascii_only=not console.shows("…▁█"),
         )
-        return cls(chosen, look)
+        return cls(chosen, look, arguments.profile.name)
+
+    def where(self, source: str) -> str:
+        """Where the fleet is seen, and by whose settings."""
+        return f"{source} (profile {self.profile})" if self.profile else source
 
     @property
     def is_for_people(self) -> bool:

@@ -14,11 +14,14 @@ Run = Callable[[Sequence[str], Console], int]
 
 
 def run_as_process(run: Run) -> int:
+    console = Console.of_process()
     try:
         with interruptible():
-            return run_guarded(run, sys.argv[1:], Console.of_process())
+            return run_guarded(run, sys.argv[1:], console)
     except Interrupted as interrupted:
         return exit_codes.of_signal(interrupted.signal_number)
+    finally:
+        console.finish()
 
 
 def run_guarded(run: Run, argv: Sequence[str], console: Console) -> int:

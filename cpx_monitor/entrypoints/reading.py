@@ -171,6 +171,13 @@ class Reading(NamedTuple):
     verbose: bool
     record: str | None = None
     tracked: str | None = None
+    profile: str = ""
+
+    @property
+    def told(self) -> str:
+        """Where the fleet is seen, and by whose settings."""
+        by_whom = f" by profile {self.profile}" if self.profile else ""
+        return f"polling {self.source.name}{by_whom}"
 
     @classmethod
     def from_arguments(cls, arguments: Arguments) -> "Reading":
@@ -189,6 +196,7 @@ class Reading(NamedTuple):
             color=_color(arguments),
             verbose=arguments.flag("--verbose"),
             record=record,
+            profile=arguments.profile.name,
         )
 
 

@@ -64,4 +64,4 @@ def sum_up(report: Report, output: Output, console: Console, *, is_recorded: boo
         console.tell(table.no_risk_sentence(report))
     if output.is_for_people or not basis.is_complete:
         when = f", recorded at {basis.observed_at:%Y-%m-%dT%H:%M:%SZ}" if is_recorded else ""
-        console.tell(table.footer(report) + when)
+        console.tell(f"{table.footer(report)}, {output.where(basis.source)}{when}")

@@ -97,6 +97,12 @@ def stop_waiting() -> None:
     signal.setitimer(signal.ITIMER_REAL, _LOOK_EVERY_S, _LOOK_EVERY_S)
 
 
+def stop_looking() -> None:
+    """The process ends, and with it what handles the signal: it would end it in another way."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+
 def _on_look(number: int, frame: FrameType | None) -> None:
     if _began_s is not None and time.monotonic() - _began_s > PATIENCE_S:
         raise Stalled

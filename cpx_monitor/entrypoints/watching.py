@@ -96,7 +96,7 @@ class _Round(NamedTuple):
             Heading(
                 when(self.number, self.began_at),
                 [*self.banner, *rejected],
-                basis.source,
+                output.where(basis.source),
                 [f"every {repeat.every_s:g} s"],
             ),
             output.look._replace(width=size.columns),

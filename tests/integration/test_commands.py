@@ -115,6 +115,7 @@ class TestAgainstTheSimulator:
 
         lines = monitor("list", "-v", url=url).stderr.splitlines()
 
+        assert lines.pop(0) == f"polling {url}"
         assert lines[0].startswith(f"{url}/servers: 150 in ")
         assert re.match(r"150 instances, [345] at a time: 150 answered in ", lines[1])
 

@@ -148,7 +148,7 @@ class _Tracking(NamedTuple):
         heading = Heading(
             when(shown.round, shown.observed_at),
             warnings,
-            self.reading.source.name,
+            self.output.where(self.reading.source.name),
             [pace, took],
         )
         look = self.output.look._replace(width=size.columns)

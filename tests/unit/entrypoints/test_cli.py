@@ -64,14 +64,14 @@ def test_the_demo_list_is_incomplete_and_says_so():
 
     assert code == 1
     assert "TimeService         Unknown          -      -  cpu is '161%'" in out
-    assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s\n"
+    assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s, demo\n"
 
 
 def test_json_is_one_document_and_stderr_tells_what_it_lacks():
     code, out, err = call("list", "--demo", "-o", "json")
 
     assert (code, json.loads(out)["source"]) == (1, "demo")
-    assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s\n"
+    assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s, demo\n"
 
 
 def test_at_risk_where_nothing_is_says_so_on_stderr_under_bare_headers():
@@ -112,7 +112,9 @@ def test_what_repeats_says_after_each_round_how_the_whole_fleet_is(words):
 
     assert out
     assert code == (2 if words == ["at-risk"] else 1)
-    assert err.splitlines() == ["11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s"] * 2
+    assert (
+        err.splitlines() == ["11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s, demo"] * 2
+    )
 
 
 def test_json_of_several_looks_is_refused_and_of_one_is_not():
