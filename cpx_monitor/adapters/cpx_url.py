@@ -16,7 +16,7 @@ _SAFE_IN_PATH = "/%!$&'()*+,;=:@~"
 # What the C library takes for an IPv4 address, though nobody writes one like this: 18101, 127.1.
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.ASCII | re.I)
 # A colon, a slash or two: http:/x, http//x, http;//x; a host that is called http may have a port.
-_NEARLY_A_SCHEME = re.compile(r"https?(?!://)(?:[;/\\]|:(?![0-9]+(?:/|$)))", re.ASCII)
+_NEARLY_A_SCHEME = re.compile(r"https?(?!://)(?:[;/\\]|:(?![0-9]+(?:/|$)))", re.ASCII | re.I)
 _PORT_ALONE = re.compile(r":?([0-9]{1,5})/?", re.ASCII)
 
 
@@ -66,7 +66,7 @@ def parse_url(text: str) -> CpxUrl:
 
 def _with_scheme(text: str) -> str:
     if _NEARLY_A_SCHEME.match(text):
-        raise ValueError("it is to begin with http:// or https://")
+        raise ValueError("it must start with http:// or https://")
     if port := _PORT_ALONE.fullmatch(text):
         return f"http://localhost:{port[1]}"
     return text if "://" in text else f"http://{text}"
@@ -74,11 +74,11 @@ def _with_scheme(text: str) -> str:
 
 def _check_path(parts: "SplitResult") -> None:
     if parts.query or parts.fragment:
-        raise ValueError("a query or fragment has no place in it")
+        raise ValueError("it must not have a query or fragment")
     if "@" in parts.path:
-        raise ValueError("it has an @ behind the host")
+        raise ValueError("it has an @ after the host")
     if parts.path.rstrip("/").endswith("/servers"):
-        raise ValueError("it ends with /servers, which is put behind it anyway: leave that out")
+        raise ValueError("leave out /servers, which is added automatically")
 
 
 def _host_and_port(parts: "SplitResult", place: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from cpx_monitor.adapters.transport import NotUsable, too_large
 
+MOST_MEMBERS = 100  # each copies what follows it
+
 
 def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """The body as it was before it was compressed, by the value of its Content-Encoding.
@@ -18,7 +20,11 @@ def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise NotUsable(f"the answer is encoded as {encoding[:40]!r}")
     content = b""
+    members = 0
     while body:  # gzip may have several members, one behind the other (RFC 1952, 2.2)
+        members += 1
+        if members > MOST_MEMBERS:
+            raise NotUsable(f"more than {MOST_MEMBERS} gzip members")
         decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
         try:
             content += decompressor.decompress(body, max_bytes + 1 - len(content))

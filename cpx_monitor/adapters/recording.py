@@ -61,6 +61,7 @@ class RecordingFleet:
         self._warn = warn
         self._listed: set[str] = set()
         self._size = 0
+        self._is_begun_anew = False
         try:
             self._file, self._round = _opened_to_append(path, warn)
             self._size = _size_of(self._file)
@@ -76,10 +77,14 @@ class RecordingFleet:
         observed_at = self._clock.now()
         self._round += 1
         try:
-            snapshot = self._fleet.snapshot(select)
+            # A file that was begun anew knows nothing of those who are not polled now.
+            snapshot = self._fleet.snapshot(None if self._is_begun_anew else select)
         except FleetUnavailable as error:
+            self._look_after_file()
             self._write([self._failure(error, observed_at)])
             raise
+        self._is_begun_anew = False
+        self._look_after_file()
         self._write([*self._observations(snapshot), self._mark(snapshot)])
         return snapshot
 
@@ -99,6 +104,7 @@ class RecordingFleet:
             "observations": len(snapshot.observations),
             "everybody_asked": not snapshot.not_asked,
             "left": left,
+            "unseen": list(snapshot.not_asked) if self._is_begun_anew else [],
             "rejected": list(snapshot.rejected),
             "tracked": self._tracked,
             "source": snapshot.source,
@@ -120,7 +126,6 @@ class RecordingFleet:
     def _write(self, lines: list[dict[str, Any]]) -> None:
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
         try:
-            self._look_after_file()
             self._file.write(text.encode())
             self._file.flush()
             self._size = _size_of(self._file)
@@ -128,6 +133,16 @@ class RecordingFleet:
             raise self._failed(error) from None
 
     def _look_after_file(self) -> None:
+        """
+        Raises:
+            RecordingUnusable: the file that is there now cannot be appended to.
+        """
+        try:
+            self._begin_anew_where_needed()
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _begin_anew_where_needed(self) -> None:
         """Cases: it is no file; another one is in its place, or none; it was cut off; all well."""
         here = os.fstat(self._file.fileno())
         if not stat.S_ISREG(here.st_mode):
@@ -137,12 +152,15 @@ class RecordingFleet:
         except FileNotFoundError:
             named = None
         if named is None or (named.st_dev, named.st_ino) != (here.st_dev, here.st_ino):
-            self._warn(f"{self._path} was moved or removed: the recording goes on in a new one")
+            self._warn(f"{self._path} was moved or removed: the recording goes on in a new file")
             self._file.close()
             self._file, _ = _opened_to_append(self._path, self._warn)
         elif here.st_size < self._size:
-            self._warn(f"{self._path} was cut off by someone else: the recording goes on in it")
+            self._warn(f"{self._path} was truncated by another process: the recording goes on")
             _prepared(self._file, self._path, self._warn)
+        else:
+            return
+        self._is_begun_anew = True
 
     def _failed(self, error: OSError) -> RecordingUnusable:
         why = (error.strerror or str(error)).lower()

@@ -161,6 +161,9 @@ class Recording:
         left = {_text(ip) for ip in mark["left"]}
         before = {} if _flag(mark["everybody_asked"]) else self._known
         self._known = {ip: seen for ip, seen in before.items() if ip not in left}
+        for ip in mark.get("unseen", ()):
+            unseen = Unknown(canonical_address(_text(ip)), "not polled since this file begins")
+            self._known.setdefault(unseen.ip, (observed_at, unseen))
         self._known.update((ip, (observed_at, seen)) for ip, seen in asked.items())
         not_asked = tuple(ip for ip in self._known if ip not in asked)
         return RecordedRound(

@@ -48,8 +48,10 @@ class Tasks(Generic[Task]):
 
     def turn_to_due(self, now_s: float) -> None:
         """What was to come again by now goes next."""
+        due = []
         while self._later and self._later[0][0] <= now_s:
-            self.waiting.appendleft(heapq.heappop(self._later)[2])
+            due.append(heapq.heappop(self._later)[2])
+        self.waiting.extendleft(reversed(due))
 
     @property
     def is_only_the_end_left(self) -> bool:

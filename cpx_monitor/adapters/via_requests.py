@@ -142,7 +142,7 @@ class _Watched:
 
     def _new_conn(self) -> socket.socket:
         """urllib3 itself would give the first of several addresses all the time there is."""
-        host, port = self._dns_host, self.port  # type: ignore[attr-defined]
+        host, port = self._dns_host.strip("[]"), self.port  # type: ignore[attr-defined]
         exchange = _this_thread.exchange
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = places_of(host, port, found)

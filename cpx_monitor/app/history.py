@@ -17,6 +17,7 @@ from cpx_monitor.app.reports import (
     TrackRound,
     TrackSummary,
 )
+from cpx_monitor.app.tracking import MOST_GONE
 from cpx_monitor.domain.fleet import address_order
 from cpx_monitor.domain.health import Status
 
@@ -24,7 +25,6 @@ RECENT_ROUNDS = 120
 MARKED_ROUNDS = 3
 FLAPPING_ROUNDS = 10
 FLAPPING_FLIPS = 2
-MOST_GONE = 1000
 NOT_POLLED = "not polled in this round"
 
 
@@ -67,7 +67,7 @@ class History:
         left = [ip for ip, each in self._instances.items() if each.is_gone(self._rounds)]
         for ip in left:
             self._gone[ip] = self._instances.pop(ip)
-        for ip in list(self._gone)[: max(0, len(self._gone) - MOST_GONE)]:
+        for ip in list(self._gone)[:-MOST_GONE]:
             del self._gone[ip]
             self._forgotten += 1
 

@@ -72,10 +72,10 @@ class _Members:
             listed.add(seen.ip)
             self._asked_in[seen.ip] = self._round
             self._last_seen[seen.ip] = seen
-            if seen.service is not None:
-                self._service_of[seen.ip] = seen.service
-            elif seen.ip in self._service_of_gone:
-                self._service_of[seen.ip] = self._service_of_gone.pop(seen.ip)
+            service = seen.service or self._service_of_gone.get(seen.ip)
+            self._service_of_gone.pop(seen.ip, None)
+            if service is not None:
+                self._service_of[seen.ip] = service
         for gone in self._last_seen.keys() - listed:
             del self._last_seen[gone], self._asked_in[gone]
             if gone in self._service_of:

@@ -30,7 +30,7 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
     """
     for name, limit in zip(("--max-cpu", "--max-memory"), reading.policy, strict=True):
         if 0 < limit < 1:
-            console.warn(f"{name} is in percent, so {limit:g} is hardly anything")
+            console.warn(f"{name} is a percentage: {limit:g} means {limit:g} %")
     fleet, clock = _fleet_and_clock(reading, console)
     if reading.record is None:
         return fleet, clock

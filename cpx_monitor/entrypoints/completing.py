@@ -78,11 +78,14 @@ def complete_in_bash(line: str, replaced: str, console: Console) -> int:
         return exit_codes.DONE
     current = _without_backslashes(raw[0])
     kept = _without_backslashes(raw[0].removesuffix(replaced))
-    for each in _fitting(before, current, console):
-        if each is FILES:
-            console.write(f"files\t{current.removeprefix(kept)}\n")
-        elif each.text.startswith(kept):
-            console.write(f"{each.kind}\t{quoted_for_bash(each.text.removeprefix(kept))}\n")
+    lines = [
+        f"files\t{current.removeprefix(kept)}"
+        if each is FILES
+        else f"{each.kind}\t{quoted_for_bash(each.text.removeprefix(kept))}"
+        for each in _fitting(before, current, console)
+        if each is FILES or each.text.startswith(kept)
+    ]
+    console.write("".join(f"{line}\n" for line in lines))
     return exit_codes.DONE
 
 

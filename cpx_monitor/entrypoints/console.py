@@ -40,10 +40,6 @@ class Console(NamedTuple):
 
     @classmethod
     def of_process(cls) -> "Console":
-        if sys.platform == "win32":
-            from colorama import just_fix_windows_console
-
-            just_fix_windows_console()
         return cls(_usable(sys.stdout), _usable(sys.stderr), os.environ)
 
     def write(self, text: str) -> None:

@@ -95,11 +95,16 @@ def _access(arguments: Arguments, url: CpxUrl) -> Access:
     ca_file = None if insecure else arguments.given(CA_FILE)
     # A profile's token is for the profile's own URL.
     own = arguments.profile.origin
-    if _said(arguments, token_option) is own is not _said(arguments, URL):
+    if _said(arguments, token_option) is own and url != _profile_url(arguments):
         name = arguments.profile.name
         unsent = f"the token of profile {name} is not sent: {url.shown} is not its url"
         return Access(None, ca_file, checks_certificate=not insecure, unsent=unsent)
     return Access(arguments.given(token_option), ca_file, checks_certificate=not insecure)
+
+
+def _profile_url(arguments: Arguments) -> CpxUrl | None:
+    text = arguments.profile.settings.get(URL.name)
+    return None if text is None else arguments.read(URL, text)
 
 
 def _said(arguments: Arguments, option: Option[Any]) -> Origin:

@@ -26,7 +26,7 @@ _began_s: float | None = None  # when the write that is under way began
 
 class Stalled(OSError):
     def __init__(self) -> None:
-        super().__init__(errno.ETIMEDOUT, "it takes nothing any more")
+        super().__init__(errno.ETIMEDOUT, "it accepts no more output")
 
 
 class Stream(io.FileIO):

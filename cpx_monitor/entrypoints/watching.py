@@ -27,29 +27,36 @@ _CAUSE = re.compile(r".* at \S+?(?: \(port [0-9]+\))?(?: [a-z ]+)?: (.*)", re.DO
 
 
 class Outage(NamedTuple):
-    """The rounds that failed one after the other, the last of them with that message."""
+    """The rounds that failed one after the other, the last of them with that message;
+    ``is_of_api`` where it is the API that failed.
+    """
 
     since: datetime
     rounds: int
     failure: str
+    is_of_api: bool = True
 
     @property
     def told(self) -> str:
         """``CPX API unreachable since 12:03:10 (4 rounds): connection refused``."""
+        rounds = counted(self.rounds, "round")
+        if not self.is_of_api:
+            return f"since {self.since:%H:%M:%S} ({rounds}): {self.failure}"
         what = "unreachable" if self.failure.startswith("cannot reach CPX") else "failing"
         cause = _CAUSE.fullmatch(self.failure)
         why = cause[1] if cause else self.failure
-        rounds = counted(self.rounds, "round")
         return f"CPX API {what} since {self.since:%H:%M:%S} ({rounds}): {why}"
 
     @classmethod
-    def after(cls, before: "Outage | None", at: datetime, failure: str | None) -> "Outage | None":
+    def after(
+        cls, before: "Outage | None", at: datetime, failure: str | None, is_of_api: bool = True
+    ) -> "Outage | None":
         """With one more round; None where that did not fail."""
         if failure is None:
             return None
         if before is None:
-            return cls(at, 1, failure)
-        return cls(before.since, before.rounds + 1, failure)
+            return cls(at, 1, failure, is_of_api)
+        return cls(before.since, before.rounds + 1, failure, is_of_api)
 
 
 class _Round(NamedTuple):
@@ -141,14 +148,15 @@ def _rounds(look: Callable[[], Report], repeat: Repeat, clock: Clock) -> Iterato
     outage: Outage | None = None
     pace = islice(every(clock, repeat.every_s), repeat.rounds)
     for number, missed in enumerate(pace, start=1):
-        failure, began_at = None, clock.now()
+        failure, is_of_api, began_at = None, True, clock.now()
         try:
             report = look()
         except (FleetUnavailable, NoSuchService) as error:
             if report is None:
                 raise
             failure, _ = hints.told(error) or (str(error), None)
-        outage = Outage.after(outage, began_at, failure)
+            is_of_api = isinstance(error, FleetUnavailable)
+        outage = Outage.after(outage, began_at, failure, is_of_api)
         yield _Round(number, missed, report, began_at, failure, outage)
 
 

@@ -147,6 +147,14 @@ class TestATokenOfAProfile:
         assert self.authorized(own) == (2, 2)
         assert other.heads == []
 
+    def test_goes_to_the_profile_s_url_wherever_that_is_said_again(self, monitor, profile):
+        own, _, environ = profile
+
+        monitor("list", "--profile=p", f"--url={own.url}", **environ)
+        monitor("list", url=own.url, CPX_PROFILE="p", **environ)
+
+        assert self.authorized(own) == (4, 4)
+
     @pytest.mark.parametrize("typed", [True, False])
     def test_goes_nowhere_else_and_that_is_told(self, monitor, profile, typed):
         own, other, environ = profile

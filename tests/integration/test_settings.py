@@ -180,5 +180,5 @@ def test_what_is_said_more_strongly_wins_over_the_profile(
 def test_a_limit_below_one_percent_is_warned_of(monitor):
     ended = monitor("list", "--demo", "--max-cpu=0.8", "--max-memory=80")
 
-    assert ended.stderr.startswith("warning: --max-cpu is in percent, so 0.8 is hardly anything\n")
+    assert ended.stderr.startswith("warning: --max-cpu is a percentage: 0.8 means 0.8 %\n")
     assert "--max-memory" not in ended.stderr

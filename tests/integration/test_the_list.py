@@ -85,6 +85,4 @@ class TestAnOldList:
 
         of_new, of_old = re.findall("no service is at risk.*", ended.stderr)
         assert of_new.startswith("no service is at risk: ")
-        assert re.match(
-            r"no service is at risk by a list of servers that is 0\.\d+ s old: ", of_old
-        )
+        assert re.match(r"no service is at risk according to a server list 0\.\d+ s old: ", of_old)

@@ -224,7 +224,7 @@ def no_risk_sentence(report: ServicesAtRisk) -> str:
     who = "the one service" if count == 1 else f"each of {count} services"
     enough = f"{counted(report.threshold, 'healthy instance')} or more"
     stale, unknown = report.basis.stale_list, report.basis.coverage.unknown
-    of_when = f" by a list of servers that is {age_of(stale)} old" if stale else ""
+    of_when = f" according to a server list {age_of(stale)} old" if stale else ""
     sentence = f"no service is at risk{of_when}: {who} has {enough}"
     return f"{sentence}; {unknown} unknown" if unknown else sentence
 

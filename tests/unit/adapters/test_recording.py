@@ -12,7 +12,7 @@ from cpx_monitor.app.history import History
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
 from cpx_monitor.app.tracking import track
-from cpx_monitor.domain.fleet import Snapshot
+from cpx_monitor.domain.fleet import Snapshot, Unknown
 from cpx_monitor.domain.health import HealthPolicy
 
 DOWN = FleetUnavailable("cannot reach CPX at test: connection refused", Trouble.UNREACHABLE)
@@ -301,7 +301,7 @@ class TestARecording:
 
         (kept,) = outcomes(path, warnings)
         assert kept.observations == (instance(2),)
-        assert warnings == [f"{path} was moved or removed: the recording goes on in a new one"]
+        assert warnings == [f"{path} was moved or removed: the recording goes on in a new file"]
         if moved:
             assert outcomes(f"{path}.1", warnings)[0].observations == (instance(1),)
 
@@ -317,7 +317,21 @@ class TestARecording:
 
         kept = [each.observations for each in outcomes(path, warnings)]
         assert kept == [(instance(2),), (instance(3),)]
-        assert warnings[0] == f"{path} was cut off by someone else: the recording goes on in it"
+        assert warnings[0].startswith(f"{path} was truncated by another process")
+
+    def test_that_was_begun_anew_hides_none_whom_its_first_round_did_not_poll(
+        self, recorder, path, warnings
+    ):
+        fleet, _ = recorder(*[[instance(1), instance(2, "B"), instance(3, "B")]] * 3)
+        fleet.snapshot()
+        os.remove(path)
+        fleet.snapshot(lambda listed: {"10.58.1.1"})
+        begun = RecordedFleet(Recording(path, warnings.append)).snapshot()
+        fleet.snapshot(lambda listed: {"10.58.1.1"})
+        whole = RecordedFleet(Recording(path, warnings.append)).snapshot()
+
+        assert [isinstance(seen, Unknown) for seen in begun.observations] == [False, True, True]
+        assert [isinstance(seen, Unknown) for seen in whole.observations] == [False] * 3
 
     def test_into_a_pipe_that_nobody_reads_is_refused(self, tmp_path, recorder):
         os.mkfifo(tmp_path / "pipe")

@@ -25,6 +25,15 @@ class TestOneThatComesAgainLater:
 
         assert order_of(tasks) == ["b"]
 
+    def test_goes_in_the_order_in_which_they_are_due(self):
+        tasks = Tasks("c")
+        tasks.again_later("b", 3.0, is_last_attempt=False)
+        tasks.again_later("a", 2.0, is_last_attempt=False)
+
+        tasks.turn_to_due(3.0)
+
+        assert order_of(tasks) == ["a", "b", "c"]
+
     def test_may_be_on_its_last_attempt_or_not(self):
         tasks = Tasks("ab")
         tasks.again_later("a", 3.0, is_last_attempt=True)
