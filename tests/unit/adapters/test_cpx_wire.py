@@ -38,7 +38,12 @@ class TestAnInstancesAnswer:
         assert parse_instance(IP, b"").ip == parse_instance(IP, answer(cpu="x")).ip == IP
 
     def test_may_have_white_space_around_it(self):
-        assert parse_instance(IP, b" " + answer() + b"\n") == parse_instance(IP, answer())
+        for body in (b" " + answer(), answer() + b"\n", b"\t" + answer() + b"\r\n "):
+            assert parse_instance(IP, body) == parse_instance(IP, answer())
+
+    def test_has_nothing_else_behind_it(self):
+        for more in (b"x", b"{}", b"\n]", answer()):
+            assert reason_for(answer() + more) == "not valid JSON"
 
     @pytest.mark.parametrize(
         ("body", "name"),

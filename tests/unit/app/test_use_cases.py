@@ -176,6 +176,11 @@ class TestAtRisk:
                 "unknown: 10.58.1.2 (cpu is missing)",
             ),
             (
+                [instance(1), *(unknown(n, "AuthService", "cpu is missing") for n in (2, 3, 4))],
+                "unknown: 10.58.1.2 (cpu is missing), 10.58.1.3 (cpu is missing),"
+                " 10.58.1.4 (cpu is missing)",
+            ),
+            (
                 [instance(1), *(unknown(n, "AuthService", "cpu is missing") for n in range(2, 7))],
                 "unknown: 5 of 6 (cpu is missing)",
             ),
