@@ -11,14 +11,13 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 ROUNDS = 3
 
-NEXT = """
-Where to go next:
-  {bin}/cpx-monitor --help                        every command
-  {bin}/cpx-monitor list --url=http://HOST:PORT   your own CPX
-  {bin}/cpx-monitor track AuthService --demo      a screen to watch, until ctrl-c
-  {bin}/cpx-server 8080                           a simulator to play with
-  README.md                                       choices, trade-offs, what is to come
-"""
+NEXT = {
+    "{bin}/cpx-monitor --help": "every command",
+    "{bin}/cpx-monitor list --url=http://HOST:PORT": "your own CPX",
+    "{bin}/cpx-monitor track AuthService --demo": "a screen to watch, until ctrl-c",
+    "{bin}/cpx-server 8080": "a simulator to play with",
+    "README.md": "choices, trade-offs, what is to come",
+}
 
 
 def main() -> None:
@@ -42,7 +41,11 @@ def main() -> None:
             track("cpx-monitor track AuthService --every 1")
         finally:
             server.terminate()
-    print(NEXT.format(bin=os.path.relpath(BIN)), end="")
+    print("\nWhere to go next:")
+    commands = {name.format(bin=os.path.relpath(BIN)): meaning for name, meaning in NEXT.items()}
+    width = max(map(len, commands))
+    for command, meaning in commands.items():
+        print(f"  {command:{width}}   {meaning}")
 
 
 def show(command: str) -> None:

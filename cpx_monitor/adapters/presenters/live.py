@@ -147,6 +147,11 @@ def _framed(
     room = height.lines - len(above) - len(headers)
     kept: dict[int, Sequence[str]] = dict(enumerate(blocks))
     if sum(map(len, blocks)) > room:
+        # A line of its own for a note is worth less than another row; a reason is not.
+        if any(isinstance(row, TrackedInstance) for row in rows):
+            blocks = [block[:1] for block in blocks]
+        kept = dict(enumerate(blocks))
+    if sum(map(len, blocks)) > room:
         kept = _kept(rows, blocks, room - 1, height.keeps_worst, look)
     lines = [*map(printable, above), *headers, *chain.from_iterable(kept.values())]
     if len(kept) < len(rows):
@@ -244,7 +249,7 @@ def _tracked_table(instances: Sequence[TrackedInstance], policy: HealthPolicy, l
 
 
 def _columns(history: int) -> list[Column]:
-    change = Column("Change", number=True, gap=1)
+    change = Column("Change", number=True, gap=1, may_go=1)
     past = [Column("", min_width=history, gap=1)] if history else []
     return [
         Column("IP"),

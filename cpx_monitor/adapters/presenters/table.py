@@ -1,5 +1,6 @@
 """Reports as tables for people."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -90,7 +91,7 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
     titles = ["Instances", "Healthy", "CPU", "Memory"]
     if wide:
         titles += [f"{load} {value}" for load in ("CPU", "Memory") for value in _EXTREMES]
-    columns = [_SERVICE, *(Column(title, number=True) for title in titles)]
+    columns = [_SERVICE, *(Column(title, number=True, may_go=_MAY_GO[title]) for title in titles)]
     if wide:
         columns.append(Column("Survives loss"))
     rows: list[tuple[str | Cell, ...]] = []
@@ -111,6 +112,12 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
 
 
 _EXTREMES = ("min", "p95", "max")
+# Where there is no room: of each group the last to go has the lowest number.
+_MAY_GO = Counter(
+    {f"Memory {value}": 3 for value in _EXTREMES}
+    | {f"CPU {value}": 2 for value in _EXTREMES}
+    | {"Instances": 1}
+)
 
 
 def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:

@@ -43,8 +43,9 @@ class Look(NamedTuple):
 class Column(NamedTuple):
     """``gap`` is the space before it. ``number`` puts it to the right, or with ``title_left`` only
     its cells. A ``free`` one, which must be the last, is as wide as its title, whatever it holds.
-    One that has a ``least_width`` may be cut down to it where the line is too long. ``above`` is a
-    title over this and the following columns.
+    One that has a ``least_width`` may be cut down to it where the line is too long, and one that
+    ``may_go`` is left out before that, the highest first. ``above`` is a title over this and the
+    following columns.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Column(NamedTuple):
     title_left: bool = False
     free: bool = False
     least_width: int | None = None
+    may_go: int = 0
     above: str = ""
 
 
@@ -92,8 +94,10 @@ def lines_of(table: Table, look: Look) -> list[str]:
 
 def blocks_of(table: Table, look: Look) -> tuple[list[str], list[Sequence[str]]]:
     """The lines of the headers, and those of each row, of which free text may make several."""
+    width = look.width or 0
+    table = _without_what_may_go(table, width)
     headers, drawn = _drawn(table, look)
-    bound, width = _bound(table), look.width or 0
+    bound = _bound(table)
     return headers, [
         tuple(_with_free_text(line, row[bound:], width))
         for row, line in zip(table.rows, drawn, strict=True)
@@ -116,6 +120,26 @@ def _drawn(table: Table, look: Look) -> tuple[list[str], list[str]]:
         "".join([column[key] for column, key in zip(drawn, row, strict=False)]) for row in rows
     ]
     return _headers(columns, widths, look) if look.headers else [], lines
+
+
+def _without_what_may_go(table: Table, width: int) -> Table:
+    """As far as it does not fit, without the columns that matter least."""
+    while _natural_width(table) > width:
+        least = max(column.may_go for column in table.columns)
+        if not least:
+            break
+        bound = _bound(table)
+        kept = [index for index in range(bound) if table.columns[index].may_go != least]
+        columns = [table.columns[index] for index in kept] + list(table.columns[bound:])
+        rows = [(*(row[index] for index in kept), *row[bound:]) for row in table.rows]
+        table = Table(columns, rows)
+    return table
+
+
+def _natural_width(table: Table) -> int:
+    columns = table.columns[: _bound(table)]
+    distinct = [set(map(itemgetter(index), table.rows)) for index in range(len(columns))]
+    return sum(_widths(columns, distinct, None)) + sum(column.gap for column in columns[1:])
 
 
 def _bound(table: Table) -> int:

@@ -187,3 +187,28 @@ class TestASummary:
         seen = [[instance(1, cpu=99 if n < sick else 1)] for n in range(rounds)]
 
         assert self.of(*seen).splitlines()[-1].split()[-3] == shown
+
+
+class TestWhatMattersLeast:
+    """On a narrow terminal it goes first; names are cut only where nothing else helps."""
+
+    def headers(self, report, width, *, wide=True):
+        frame = report_frame(report, Heading("now"), Look(width=width), Height(40), wide=wide)
+        return next(line for line in frame if line.startswith("Service"))
+
+    def test_is_what_memory_and_then_cpu_came_to_at_the_rims(self):
+        report = averages(snapshot(instance(1, "A" * 20)), POLICY)
+
+        assert "Memory max" in self.headers(report, 140)
+        assert "CPU max" in self.headers(report, 115)
+        assert "Memory max" not in self.headers(report, 115)
+        assert self.headers(report, 72).split() == [
+            *("Service", "Instances", "Healthy", "CPU", "Memory", "Survives", "loss")
+        ]
+
+    def test_is_how_many_instances_there_are_of_which_so_many_are_healthy(self):
+        report = averages(snapshot(instance(1)), POLICY)
+
+        assert self.headers(report, 40, wide=False).split() == [
+            *("Service", "Healthy", "CPU", "Memory")
+        ]
