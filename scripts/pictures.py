@@ -5,6 +5,7 @@ that of the same recording.
 """
 
 import math
+import contextlib
 import os
 import subprocess
 import sys
@@ -90,11 +91,13 @@ def record(path: Path) -> None:
 
 
 def draw_screen(recording: Path, picture: Path) -> None:
-    words = [BIN / "cpx-monitor", "track", SERVICE, f"--from={recording}", "--speed=60"]
+    words = [BIN / "cpx-monitor", "track", SERVICE, f"--from={recording.name}", "--speed=60"]
     env = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"}
-    terminal = Terminal([str(word) for word in words], env, COLUMNS, LINES)
+    with contextlib.chdir(recording.parent):  # whose name is nobody's business
+        terminal = Terminal([str(word) for word in words], env, COLUMNS, LINES)
     try:
-        terminal.wait_for(f"round {ROUNDS} at ")
+        # After the last one the screen is given back at once.
+        terminal.wait_for(f"round {ROUNDS - 1} at ")
         rows = [[terminal.screen.buffer[y][x] for x in range(COLUMNS)] for y in range(LINES)]
     finally:
         terminal.close()
