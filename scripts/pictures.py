@@ -4,8 +4,8 @@ An incident is made up, recorded, and played back on a terminal, whose screen is
 that of the same recording.
 """
 
-import math
 import contextlib
+import math
 import os
 import subprocess
 import sys
