@@ -79,7 +79,7 @@ def complete_in_bash(line: str, replaced: str, console: Console) -> int:
     current = _without_backslashes(raw[0])
     kept = _without_backslashes(raw[0].removesuffix(replaced))
     lines = [
-        f"files\t{current.removeprefix(kept)}"
+        _files_for_bash(current.removeprefix(kept))
         if each is FILES
         else f"{each.kind}\t{quoted_for_bash(each.text.removeprefix(kept))}"
         for each in _fitting(before, current, console)
@@ -87,6 +87,12 @@ def complete_in_bash(line: str, replaced: str, console: Console) -> int:
     ]
     console.write("".join(f"{line}\n" for line in lines))
     return exit_codes.DONE
+
+
+def _files_for_bash(typed: str) -> str:
+    """Where ``=`` breaks no words, the option is a part of what bash replaces."""
+    option = re.match(r"--[a-z-]+=", typed)
+    return f"files_of\t{option[0]}\t{typed[option.end() :]}" if option else f"files\t{typed}"
 
 
 def _without_backslashes(text: str) -> str:

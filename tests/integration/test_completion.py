@@ -212,6 +212,16 @@ class TestWhatComesFromTheServer:
         assert [self.becomes(hostile, each) for each in typed] == ["--url=", *typed[1:]]
 
     @pytest.mark.parametrize("shell", ["bash"], indirect=True)
+    def test_of_a_file_is_completed_where_no_sign_breaks_words(self, hostile, tmp_path):
+        (tmp_path / "recorded-incident.jsonl").touch()
+        hostile.press(b" COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]}; clear; echo there\r")
+        hostile.wait_for(lambda: hostile.lines[:2] == ["there", PROMPT.strip()])
+
+        hostile.press(b"cpx-monitor list --from=recorded-inc\t#")
+
+        hostile.wait_for("cpx-monitor list --from=recorded-incident.jsonl #")
+
+    @pytest.mark.parametrize("shell", ["bash"], indirect=True)
     @pytest.mark.parametrize("breaks", ["", "COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]}"])
     def test_becomes_no_option_wherever_words_break(self, hostile, tmp_path, breaks):
         names = [f"{first}--url=http://evil/" for first in ("x:", "y=", "z@", "")]
@@ -293,6 +303,7 @@ class TestALineOfBash:
 
     def test_tells_files_from_names_and_options_that_want_a_value_from_others(self, after):
         assert after("list --from=rec") == ["files\trec"]
+        assert after("list --from=rec", "--from=rec") == ["files_of\t--from=\trec"]
         assert after("list --top") == ["open\t--top="]
         assert after("list --rev") == ["word\t--reverse"]
 
