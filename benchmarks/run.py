@@ -402,7 +402,7 @@ def seconds(*words):
 
 
 def with_usage(*words):
-    """Exit code and resource usage of a command whose output nobody reads."""
+    """Exit code and resource usage of a command whose output is thrown away."""
     with open(os.devnull, "w") as nowhere:
         process = subprocess.Popen(words, stdout=nowhere, stderr=nowhere)
         _, status, usage = os.wait4(process.pid, 0)

@@ -52,7 +52,7 @@ class RecordedTime:
         return float(self.round * EVERY_S)
 
     def sleep(self, seconds: float) -> None:
-        raise AssertionError("nobody waits here")
+        raise AssertionError("nothing waits here")
 
 
 def incident() -> Iterator[list[Observation]]:
@@ -93,7 +93,7 @@ def record(path: Path) -> None:
 def draw_screen(recording: Path, picture: Path) -> None:
     words = [BIN / "cpx-monitor", "track", SERVICE, f"--from={recording.name}", "--speed=60"]
     env = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"}
-    with contextlib.chdir(recording.parent):  # whose name is nobody's business
+    with contextlib.chdir(recording.parent):  # whose name is not to show
         terminal = Terminal([str(word) for word in words], env, COLUMNS, LINES)
     try:
         # After the last one the screen is given back at once.

@@ -22,7 +22,7 @@ _ALTERNATE_SCREEN = 1049
 
 def _become_the_terminal_s():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # Whoever runs the tests may ignore them.
+    # The shell that runs the tests may ignore them.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Access(NamedTuple):
-    """``token`` is sent as a bearer token, to the origin of the API's URL and nobody else;
+    """``token`` is sent as a bearer token, to the origin of the API's URL and no other;
     ``ca_file`` holds the authorities to trust in place of the system's; without
     ``checks_certificate`` any certificate will do. ``unsent`` says why a token that there is is not
     used, None where that is not so.

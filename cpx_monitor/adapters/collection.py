@@ -167,7 +167,7 @@ class Collection:
         self, ip: str, error: TransportError, connection: Connection
     ) -> Outcome | None:
         """Cases: this machine ran out of something; the connection broke; something came that is no
-        answer; nobody listens, and the like.
+        answer; no server listens, and the like.
         """
         failure, again = None, False
         if isinstance(error, NotUsable):

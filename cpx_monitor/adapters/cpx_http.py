@@ -128,7 +128,7 @@ class CpxHttpFleet:
         )
 
     def progress(self) -> tuple[int, int] | None:
-        """Of how many something is known, and how many are asked; None while nobody is."""
+        """Of how many something is known, and how many are asked; None before the first."""
         return None if self._collection is None else self._collection.progress
 
     def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:

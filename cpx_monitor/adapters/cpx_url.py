@@ -13,7 +13,7 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.AS
 _SAFE_IN_PATH = "/%!$&'()*+,;=:@~"
 
 
-# What the C library takes for an IPv4 address, though nobody writes one like this: 18101, 127.1.
+# What the C library takes for an IPv4 address, though people do not write it so: 18101, 127.1.
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*\.?", re.ASCII | re.I)
 # A colon, a slash or two: http:/x, http//x, http;//x; a host that is called http may have a port.
 _NEARLY_A_SCHEME = re.compile(r"https?(?!://)(?:[;/\\]|:(?![0-9]+(?:/|$)))", re.ASCII | re.I)

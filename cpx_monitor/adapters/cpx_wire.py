@@ -112,7 +112,7 @@ def _json(body: bytes) -> Any:
 def _check_for_contradiction(pairs: list[tuple[str, Any]]) -> None:
     """
     Raises:
-        BadAnswer: a name is there twice, so nobody knows which of its values is meant.
+        BadAnswer: a name is there twice, so which of its values is meant is not known.
     """
     seen: set[str] = set()
     for name, _ in pairs:

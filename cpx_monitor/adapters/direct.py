@@ -135,7 +135,7 @@ def _request_head(host: str, credentials: str | None) -> bytes:
 
 def _addresses_of(host: str, port: int) -> list[Any]:
     """As getaddrinfo has them, without blocking the loop."""
-    # Nobody on the network is asked for these, and a thread for it takes long to start. As bytes,
+    # No name server is asked for these, and a thread for it takes long to start. As bytes,
     # for a text would be encoded by IDNA, which takes long to import.
     name = host.encode()
     if host == "localhost":

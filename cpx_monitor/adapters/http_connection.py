@@ -219,7 +219,7 @@ class DirectConnection:
     def _on_readable(self) -> bool:
         """Take in what has come; whether anything has.
 
-        Cases: nothing yet; nobody waits for it; a plain answer; a part of another, or its end.
+        Cases: nothing yet; no request waits for it; a plain answer; a part of another, or its end.
         """
         try:
             data = self._recv(_CHUNK_BYTES)

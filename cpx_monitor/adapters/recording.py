@@ -173,7 +173,7 @@ def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
 
     is_file = not os.path.exists(path) or stat.S_ISREG(os.stat(path).st_mode)
     with contextlib.ExitStack() as stack:
-        # A pipe that nobody reads is an error, and not waited for.
+        # A pipe without a reader is an error, and not waited for.
         opener = None if is_file else _not_waiting
         file: BinaryIO = stack.enter_context(open(path, "ab+" if is_file else "ab", opener=opener))
         last_round = 0

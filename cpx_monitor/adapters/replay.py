@@ -114,8 +114,8 @@ class Recording:
                 f"{len(last.not_asked)} of {len(known)} instances were not asked in the last round:"
                 f" what is shown of them is up to {age_s:.0f} s older"
             )
-        everybody = in_address_order(seen for _, seen in known.values())
-        return last._replace(observations=everybody, not_asked=())
+        all_seen = in_address_order(seen for _, seen in known.values())
+        return last._replace(observations=all_seen, not_asked=())
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
@@ -220,7 +220,7 @@ def _percent(value: Any) -> float:
 class Replay:
     """A recording as a fleet and as the clock of the time when it was made.
 
-    ``pace`` brings the next round; whoever asks then is answered out of it.
+    ``pace`` brings the next round; requests after that are answered from it.
     """
 
     def __init__(

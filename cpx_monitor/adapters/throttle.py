@@ -40,8 +40,8 @@ class Throttle:
         self._next_at_s = -math.inf
 
     @property
-    def lets_nobody_in(self) -> bool:
-        """The gate was opened again and again, and whoever went was refused."""
+    def lets_none_in(self) -> bool:
+        """The gate was opened again and again, and each request let through was refused."""
         return self._barren_openings >= BARREN_OPENINGS
 
     def delay_s(self, now_s: float) -> float:

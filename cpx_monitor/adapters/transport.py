@@ -29,7 +29,7 @@ class TransportError(Exception):
 
 
 class TimedOut(TransportError):
-    """No whole answer came within the time for it; whoever set that time words the message."""
+    """No whole answer came within the time for it; the caller set that and words the message."""
 
 
 class BrokenOff(TransportError):

@@ -283,10 +283,10 @@ class WorkerPool(Generic[Task]):
 
     def _hold_back(self, task: Task) -> None:
         """It waits for the throttle with all the others. Where that was opened again and again and
-        nobody was let in, those who have been refused are not asked again; others may fare better.
+        none was let in, those that have been refused are not asked again; others may fare better.
         """
         self._tasks.again_with_all(task)
-        if self._throttle.lets_nobody_in:
+        if self._throttle.lets_none_in:
             self._tasks.drop_refused()
 
     def _on_broken(self, worker: Worker) -> None:

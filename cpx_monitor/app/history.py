@@ -138,7 +138,7 @@ class _Instance:
         self._cpu, self._memory = _Distribution(), _Distribution()
 
     def learn(self, number: int, row: InstanceRow) -> None:
-        # Whoever was away has nothing to be compared with.
+        # An instance that was away has nothing to be compared with.
         was_here = self._seen_in == number - 1 != self._passed_over_in
         self._before = self._row if was_here else None
         self._row, self._seen_in, self._left_at = row, number, None
@@ -161,7 +161,7 @@ class _Instance:
             self._left_at = observed_at
 
     def pass_over(self, number: int) -> None:
-        """Nobody polled it: nothing is known of it, and nothing counts."""
+        """It was not polled: nothing is known of it, and nothing counts."""
         self._seen_in = self._passed_over_in = number
         self._recent.append(self._blank(NOT_POLLED))
 

@@ -149,7 +149,7 @@ class TrackRound(NamedTuple):
     members last known, each Unknown. ``coverage`` and ``rejected`` are the whole fleet's; None and
     empty in a failed round. ``stale_list`` tells of a list of servers that is not this round's own.
     ``unattributed`` counts the unknown instances that may be of any service, this one included.
-    ``not_polled`` are members that have no row, for nobody polled them in this round: one that was
+    ``not_polled`` are members without a row, for they were not polled in this round: one that was
     recorded for another service's sake.
     """
 

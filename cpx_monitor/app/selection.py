@@ -20,7 +20,7 @@ from cpx_monitor.app.reports import (
 from cpx_monitor.domain.fleet import Snapshot, address_order
 from cpx_monitor.domain.health import Status, Verdict
 
-# Whoever sorts by status or verdict looks for what is wrong.
+# Sorting by status or verdict is for finding what is wrong.
 _WORST_FIRST: tuple[Status | Verdict, ...] = (
     *(Status.UNHEALTHY, Status.UNKNOWN, Status.HEALTHY),
     *(Verdict.AT_RISK, Verdict.POSSIBLY_AT_RISK, Verdict.OK),
@@ -59,7 +59,7 @@ class Order(NamedTuple):
 
     @property
     def is_none(self) -> bool:
-        """Whether nobody asked for any."""
+        """Whether no filter was given."""
         return self.sort_by is None and not self.reverse
 
 

@@ -24,7 +24,7 @@ def track(
 ) -> Iterator[TrackRound]:
     """Look at a service again and again, a round whenever ``pace`` yields how many were left out.
 
-    Members and newcomers are asked every time, everybody else at least once in
+    Members and newcomers are asked every time, all others at least once in
     ``ROUNDS_TO_ASK_EVERYBODY``.
 
     Raises:

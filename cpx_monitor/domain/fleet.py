@@ -67,7 +67,7 @@ class Snapshot(NamedTuple):
     """One look at a fleet: an observation of every distinct address that was listed.
 
     ``observations`` are in address order; ``rejected`` holds what the list named that is no
-    address; ``not_asked`` are the addresses listed that nobody wanted to know of this time, so
+    address; ``not_asked`` are the addresses listed that were left out of this round, so
     they have no observation; ``observed_at`` is when the look began, in UTC; ``took_s`` is how
     long it took; ``stale_list`` tells of a list from before this look, None where it is new.
     """

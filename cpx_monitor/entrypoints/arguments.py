@@ -81,7 +81,7 @@ class Arguments(NamedTuple):
         return option.read(option.default) if given is None else given
 
     def given(self, option: Option[T]) -> T | None:
-        """Where it was said most strongly (see ``Origin``); None where nobody says anything.
+        """Where it was said most strongly (see ``Origin``); None where it was said nowhere.
 
         Raises:
             UsageError: the text there is not what the option takes.

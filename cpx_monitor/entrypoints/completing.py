@@ -27,7 +27,7 @@ from cpx_monitor.entrypoints.command_line import (
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.usage import COMMANDS, command, usage_of
 
-# Nobody waits longer for a key; the process ends then, whatever it does.
+# A user who pressed tab waits no longer; the process ends then, whatever it does.
 ENDS_AFTER_S = 0.9
 ANSWER_WITHIN_S = "0.8"
 
@@ -226,7 +226,7 @@ class _Words:
     def _services(self) -> Sequence[Candidate]:
         """
         Raises:
-            Exception: nobody tells them, or not soon enough.
+            Exception: they could not be fetched, or not soon enough.
         """
         from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
         from cpx_monitor.entrypoints.cli import with_profile

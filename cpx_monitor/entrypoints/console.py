@@ -12,7 +12,7 @@ from cpx_monitor.entrypoints.stream import Stalled, Stream, raise_pending, stop_
 
 
 class OutputClosed(Exception):
-    """Whoever read our output has gone; there is nobody left to write for."""
+    """The reader of our output has gone."""
 
 
 class OutputFailed(Exception):
@@ -46,7 +46,7 @@ class Console(NamedTuple):
         """Put data on stdout, in one write.
 
         Raises:
-            OutputClosed: nobody reads it any more.
+            OutputClosed: its reader has gone.
             OutputFailed: it cannot be written.
         """
         try:
@@ -73,7 +73,7 @@ class Console(NamedTuple):
         stop_looking()
 
     def tell(self, line: str) -> None:
-        """Put a line for people on stderr; one that cannot be written is nobody's loss."""
+        """Put a line for people on stderr; one that cannot be written is dropped."""
         self.put_on_stderr(printable(line) + "\n")
 
     def put_on_stderr(self, text: str) -> None:

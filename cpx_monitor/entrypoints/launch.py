@@ -2,7 +2,7 @@
 
 A ctrl-c while Python still imports must end the process quietly, so until a command minds it, it
 does what it does to other programs; nothing is imported before that is settled. Imports make no
-garbage, so nobody looks for any until a fleet is fetched.
+garbage, so the collector is off until a fleet is fetched.
 """
 
 # Not signal, which is Python around it and takes a while to import.

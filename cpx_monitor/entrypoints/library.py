@@ -26,7 +26,7 @@ def connect(
     concurrency: int | None = None,
     transport: str = "auto",
 ) -> "Fleet":
-    """The fleet behind a CPX API. Nobody is asked before ``snapshot()``.
+    """The fleet behind a CPX API. No request is sent before ``snapshot()``.
 
     Call it from one thread: what waits is a greenlet of that thread. Nothing is monkey-patched.
 

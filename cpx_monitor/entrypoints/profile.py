@@ -14,9 +14,7 @@ _NOT_IN_A_PROFILE = ("--help", "--version", "--profile")
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
-    """Where the XDG base directory specification has it; below ``~`` where nobody knows whose
-    home that is.
-    """
+    """Where the XDG base directory specification has it; without a home directory, below ``~``."""
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "~", ".config")
     return Path(os.path.expanduser(home)) / "cpx-monitor" / "config.toml"
 

@@ -17,7 +17,7 @@ _ERASE_LINE = "\r\x1b[K"
 class FleetWithProgress:
     """Another fleet, whose first collection shows on stderr how far it is.
 
-    ``progress`` tells how many are done, of how many; None as long as nobody knows whom to ask.
+    ``progress`` tells how many are done, of how many; None until the server list has come.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ def report_on(
 
     if repeat is None:
         report = look()
-        # Whoever reads no further, as head, has the verdict all the same.
+        # A reader that stops early, as head does, still gets the exit code.
         with contextlib.suppress(OutputClosed):
             console.write(output.rendered(report))
             sum_up(report, output, console, is_recorded=reading.source.recording is not None)

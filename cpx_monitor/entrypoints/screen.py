@@ -93,7 +93,7 @@ class Screen:
         self._console.offer(self._console.stdout, _LEAVE)
 
     def _soon(self, before: str) -> None:
-        """Where nobody is writing a frame: between two steps of gevent's loop."""
+        """Where no frame is being written: between two steps of gevent's loop."""
         from gevent import get_hub
 
         get_hub().loop.run_callback(self._redraw_if_taken, before)

@@ -32,7 +32,7 @@ Faults:
 
   connections  close reset reset-in-body never never-in-body late-<n>s drip
                truncated closes (answers, and closes the connection)
-               refuse (nobody listens any more, after the list)
+               refuse (stop listening once the list was sent)
   HTTP         length-too-long length-too-short length-no-number length-blanks
                no-length bad-chunk header-flood header-long garbage gzip
                gzip-bomb gzip-broken gzip-cut gzip-members gzip-tail too-large

@@ -76,7 +76,7 @@ def is_writing() -> bool:
 
 
 def raise_after_write(error: BaseException) -> None:
-    """Not within it: nobody would know then how much was taken, and it would be written again."""
+    """Not within it: how much was taken would be lost, and it would be written again."""
     global _pending
     _pending = error
 

@@ -109,7 +109,7 @@ def _named(name: str) -> Fault:
     of_list = name.startswith("list-")
     kind = name.removeprefix("list-")
     if kind == "gzip-bomb":
-        _bomb()  # it takes a while, for which nobody is to wait later
+        _bomb()  # it takes a while, which no request should wait for
     if kind in DELIVERIES:
         return Fault(name, of_list, deliver=DELIVERIES[kind])
     if kind in BODIES and not of_list:

@@ -73,10 +73,10 @@ class Simulation:
         return json.dumps([ip for ip in json.loads(body) if ip not in self._churning]).encode()
 
     def _churning_addresses(self) -> frozenset[str]:
-        everybody = frozenset(self._fleet.addresses)
+        all_addresses = frozenset(self._fleet.addresses)
         return frozenset().union(
             *(
-                everybody if hit is None else hit
+                all_addresses if hit is None else hit
                 for fault, hit in zip(self._of_instances, self._hit, strict=True)
                 if fault.name == CHURN
             )

@@ -96,7 +96,7 @@ def serve():
 
 @pytest.fixture
 def closed_port_url(serve):
-    """A URL at which nobody listens (any more)."""
+    """A URL at which no server listens (any more)."""
     with ScriptedServer({}) as server:
         return server.url
 

@@ -1,7 +1,7 @@
 """Every fault of the simulator against every command: what is expected, and how it is tried.
 
 A fleet of 19 instances: two for every service but UserService, which has 10.58.1.10 alone and so is
-at risk. Four of them are hit, two of them of one service. With limits of 100 % whoever answers is
+at risk. Four of them are hit, two of them of one service. With limits of 100 % all that answer are
 healthy, so what is to be said follows from the kind of fault alone.
 """
 
@@ -40,7 +40,7 @@ class Effect(Enum):
     RACK = "nine of ten hang; Unknown, of any service"
     CHURN = "listed, then gone; not listed the next time"
     NO_LIST = "no list"
-    ALL_SILENT = "nobody answers"
+    ALL_SILENT = "no instance answers"
 
 
 CODES = {
@@ -184,7 +184,7 @@ class Cell(NamedTuple):
 def try_fault(fault, transport, zygote, environ):
     """The cells of a fault on a transport, by command."""
     cells = {}
-    if fault == REFUSE:  # after the list nobody can ask this server anything
+    if fault == REFUSE:  # after the list this server takes no requests
         for name in COMMANDS:
             with _simulator(fault, zygote, environ) as (url, trusted):
                 ended = _run(fault, name, transport, url, trusted, zygote, environ)

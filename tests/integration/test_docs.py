@@ -99,7 +99,7 @@ def test_the_commands_of_a_page_run(stage, tmp_path, page):
 
 
 def sooner(command):
-    """Nobody waits here for seconds to pass."""
+    """Returns at once instead of waiting."""
     return re.sub(r"--every=(0\.5|[0-9]+s?)(?= |$)", "--every=0.1", command)
 
 

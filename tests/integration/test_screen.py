@@ -191,7 +191,7 @@ class TestTrack:
         terminal = on_terminal("track", "AuthService", "--demo", "--every=0.1")
         terminal.wait_for("round 2 at ")
         terminal.process.send_signal(signal.SIGTSTP)
-        # What it writes next may come in one piece with that, for nobody is there to stop it for.
+        # What it writes next may come in one piece with that, for there is nothing to stop it for.
         terminal.wait_for(lambda: LEAVE in terminal.raw)
         terminal.process.send_signal(signal.SIGCONT)
         terminal.wait_for(

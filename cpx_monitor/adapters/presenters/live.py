@@ -60,8 +60,8 @@ class Heading(NamedTuple):
 
 
 class Height(NamedTuple):
-    """Of the terminal in lines; ``keeps_worst`` is for rows in an order that nobody asked for: then
-    those that stay in view are the worst, otherwise the first.
+    """Of the terminal in lines; ``keeps_worst`` is for rows in an order the user did not choose:
+    then those that stay in view are the worst, otherwise the first.
     """
 
     lines: int

@@ -1,6 +1,5 @@
 """Reports as tables for people."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -91,7 +90,8 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
     titles = ["Instances", "Healthy", "CPU", "Memory"]
     if wide:
         titles += [f"{load} {value}" for load in ("CPU", "Memory") for value in _EXTREMES]
-    columns = [_SERVICE, *(Column(title, number=True, may_go=_MAY_GO[title]) for title in titles)]
+    numbers = (Column(title, number=True, may_go=_MAY_GO.get(title, 0)) for title in titles)
+    columns = [_SERVICE, *numbers]
     if wide:
         columns.append(Column("Survives loss"))
     rows: list[tuple[str | Cell, ...]] = []
@@ -113,11 +113,11 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
 
 _EXTREMES = ("min", "p95", "max")
 # Where there is no room: of each group the last to go has the lowest number.
-_MAY_GO = Counter(
-    {f"Memory {value}": 3 for value in _EXTREMES}
-    | {f"CPU {value}": 2 for value in _EXTREMES}
-    | {"Instances": 1}
-)
+_MAY_GO = {
+    **{f"Memory {value}": 3 for value in _EXTREMES},
+    **{f"CPU {value}": 2 for value in _EXTREMES},
+    "Instances": 1,
+}
 
 
 def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
@@ -196,6 +196,13 @@ def warnings_of_round(
     elif stale_list is not None:
         age = age_of(stale_list)
         yield f"round {number}: the list of servers is {age} old: {stale_list.reason}"
+
+
+def warning_of_another_service(recording: str | None, tracked: str, service: str) -> str:
+    return (
+        f"{recording} tracked {tracked}: {service} was polled now and then only,"
+        " and rounds in which it was not are left empty"
+    )
 
 
 def age_of(stale_list: StaleList) -> str:

@@ -1,4 +1,4 @@
-"""Every effective setting and where it came from; nobody is asked anything.
+"""Every effective setting and where it came from; no request is sent.
 
 A setting comes from its option, else from its variable in the environment,
 else from the profile, else it has its default. A profile is a section of

@@ -53,6 +53,7 @@ def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.adapters.plot import PlotLibraryMissing, draw_plot
         from cpx_monitor.adapters.presenters.escape import printable
+        from cpx_monitor.adapters.presenters.table import warning_of_another_service
         from cpx_monitor.adapters.replay import Recording
         from cpx_monitor.domain.health import HealthPolicy
         from cpx_monitor.entrypoints.reading import MAX_CPU, MAX_MEMORY
@@ -70,10 +71,7 @@ def run(arguments: Arguments, console: Console) -> int:
     rounds = _rounds_of(service, recorded, policy)
     tracked = [each.tracked for each in recorded if each.tracked is not None]
     if tracked and rounds[0].service not in tracked:
-        console.warn(
-            f"{recording} tracked {tracked[-1]}: {rounds[0].service} was polled now and then only,"
-            " and rounds in which it was not are left empty"
-        )
+        console.warn(warning_of_another_service(recording, tracked[-1], rounds[0].service))
     try:
         draw_plot(rounds, path)
     except PlotLibraryMissing:

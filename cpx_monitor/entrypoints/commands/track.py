@@ -68,7 +68,7 @@ def run(arguments: Arguments, console: Console) -> int:
 
 
 class _Tracking(NamedTuple):
-    """``speed`` is that of a recording, None where nobody asked for one."""
+    """``speed`` is that of a recording, None where ``--speed`` was not given."""
 
     reading: "Reading"
     repeat: "Repeat"
@@ -128,10 +128,10 @@ class _Tracking(NamedTuple):
 
     def _warn_of_another(self, tracked: str | None, service: str) -> None:
         if tracked is not None and tracked != service:
-            self.console.warn(
-                f"{self.reading.source.recording} tracked {tracked}: {service} was polled now and"
-                " then only, and rounds in which it was not are left empty"
-            )
+            from cpx_monitor.adapters.presenters import table
+
+            recording = self.reading.source.recording
+            self.console.warn(table.warning_of_another_service(recording, tracked, service))
 
     def _frame(
         self,

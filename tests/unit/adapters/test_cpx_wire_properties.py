@@ -55,7 +55,7 @@ def test_a_percentage_is_what_its_digits_say_or_nothing(text):
     seen = parse_instance(IP, body)
 
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?%", text, re.ASCII) and float(text[:-1]) <= 100:
-        # 00061% is written by nobody who means 61.
+        # A server that means 61 does not write 00061%.
         if len(text.partition(".")[0].rstrip("%")) <= 3 and isinstance(seen, Instance):
             assert seen.cpu_percent == float(text[:-1])
     else:

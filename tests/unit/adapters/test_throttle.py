@@ -106,14 +106,14 @@ def test_a_rate_limit_with_a_bucket_of_a_tenth_of_a_second_is_used_to_a_good_par
     assert too_early == 0
 
 
-def test_a_gate_that_lets_nobody_in_three_times_running_is_known_for_it():
+def test_a_gate_that_lets_none_in_three_times_running_is_known_for_it():
     throttle = Throttle(0.0)
     seen = []
     for second in range(4):
         if second == 0:
             throttle.let_in += 1
         throttle.refused(second + 0.01, 0.9)
-        seen.append(throttle.lets_nobody_in)
+        seen.append(throttle.lets_none_in)
 
     assert seen == [False, False, False, True]
 
@@ -224,13 +224,13 @@ class TestThePace:
             throttle.refused(opens_s - 0.5, 1.0)
 
         assert throttle.delay_s(opens_s - 0.5) == 1.0
-        assert not throttle.lets_nobody_in
+        assert not throttle.lets_none_in
 
-    def test_lets_nobody_in_where_it_was_opened_three_times_in_vain(self):
+    def test_lets_none_in_where_it_was_opened_three_times_in_vain(self):
         throttle = Throttle(0.0)
         told = []
         for now_s in (0.0, 1.0, 2.0):
             throttle.refused(now_s, 1.0)
-            told.append(throttle.lets_nobody_in)
+            told.append(throttle.lets_none_in)
 
         assert told == [False, False, True]

@@ -231,9 +231,9 @@ class TestWhoIsAsked:
         fleet = AskedFleet([self.FLEET])
         fleet.track(61)
 
-        everybody = {seen.ip for seen in self.FLEET}
-        assert set().union(*fleet.asked[1:31]) == everybody
-        assert set().union(*fleet.asked[31:61]) == everybody
+        all_addresses = {seen.ip for seen in self.FLEET}
+        assert set().union(*fleet.asked[1:31]) == all_addresses
+        assert set().union(*fleet.asked[31:61]) == all_addresses
 
     def test_is_every_address_not_seen_before(self):
         newcomers = (instance(201, "MLService"), instance(202))
