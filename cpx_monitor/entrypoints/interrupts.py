@@ -37,7 +37,19 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is _on_signal:
+                signal.signal(number, handler)
+
+
+def ignore_repetitions() -> None:
+    """From now on a signal that was sent before is ignored; for a process about to exit.
+
+    timeout(1) signals a process, and then its group, which it is part of. The second signal would
+    meet a process that has given up its handlers, and end with 130 what was done with 0.
+    """
+    for number in _WATCHED:
+        if isinstance(signal.getsignal(number), partial):
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

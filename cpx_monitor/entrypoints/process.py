@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.command_line import UsageError
 from cpx_monitor.entrypoints.console import Console, OutputClosed, OutputFailed
-from cpx_monitor.entrypoints.interrupts import Interrupted, interruptible
+from cpx_monitor.entrypoints.interrupts import Interrupted, ignore_repetitions, interruptible
 
 TRACEBACK_VARIABLE = "CPX_TRACEBACK"
 
@@ -22,6 +22,7 @@ def run_as_process(run: Run) -> int:
         return exit_codes.of_signal(interrupted.signal_number)
     finally:
         console.finish()
+        ignore_repetitions()
 
 
 def run_guarded(run: Run, argv: Sequence[str], console: Console) -> int:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections import defaultdict
@@ -381,3 +382,24 @@ class TestInterrupted:
         else:
             assert said == ""
             assert command.returncode in (0, 130, -signal.SIGINT)
+
+    def test_a_signal_sent_twice_ends_what_repeats_as_one_does(self, processes, environ):
+        # timeout(1) sends it to the process and to its group; here the second comes at the latest
+        # moment that there is, when the command has ended and Python is about to.
+        program = (
+            "import atexit, os, signal, sys; from cpx_monitor.entrypoints.launch import monitor;"
+            "atexit.register(os.kill, os.getpid(), signal.SIGINT); sys.exit(monitor())"
+        )
+        command = processes(
+            sys.executable,
+            *("-c", program, "at-risk", "--demo", "--every=1"),
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        command.stdout.readline()
+        command.send_signal(signal.SIGINT)
+
+        command.communicate(timeout=3)
+        assert command.returncode == 0
