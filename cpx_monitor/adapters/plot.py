@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.app.reports import TrackRound
+from cpx_monitor.domain.health import Status
 
-# More than that, and a legend says less than it hides.
-_MOST_NAMED = 16
+# Of more instances than so many, the worst have a colour and a name, and the others are grey.
+_MOST_NAMED = 10
 _AROUND_ONE = timedelta(seconds=5)
 _INCHES = (11.0, 6.5)
 _DOTS_PER_INCH = 120
@@ -22,9 +23,12 @@ class PlotLibraryMissing(Exception):
 
 
 class _Series(NamedTuple):
+    """``badness`` is the share of its rounds in which it was not healthy, then its highest load."""
+
     ip: str
     cpu_percent: Sequence[float]
     memory_percent: Sequence[float]
+    badness: tuple[float, float]
 
 
 def draw_plot(rounds: Sequence[TrackRound], path: str) -> None:
@@ -64,24 +68,25 @@ def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
 
     times = [shown.observed_at for shown in rounds]
     series = _series_of(rounds)
-    is_few = len(series) <= _MOST_NAMED
-    palette: Any = colormaps["tab20" if len(series) > 10 else "tab10"]
-    colors = palette.colors
+    palette: Any = colormaps["tab10"]
+    colors = [*palette.colors[:7], *palette.colors[8:], "gold"]  # grey is for those not named
+    color_of = {each.ip: color for each, color in zip(_named(series), colors, strict=False)}
     cpu, memory = figure.subplots(2, 1, sharex=True)
     policy = rounds[-1].policy
     for axes, name, limit, lines in (
         (cpu, "CPU %", policy.max_cpu_percent, [each.cpu_percent for each in series]),
         (memory, "Memory %", policy.max_memory_percent, [each.memory_percent for each in series]),
     ):
-        for number, (each, values) in enumerate(zip(series, lines, strict=True)):
+        for each, values in zip(series, lines, strict=True):
+            is_named = each.ip in color_of
             axes.plot(
                 times,
                 values,
-                color=colors[number % len(colors)],
-                linewidth=1.2 if is_few else 0.5,
-                alpha=1 if is_few else 0.5,
-                marker="." if len(times) < 40 else None,
-                label=each.ip,
+                color=color_of.get(each.ip, "0.75"),
+                linewidth=1.2 if is_named else 0.5,
+                marker="." if len(times) < 40 and (is_named or len(times) == 1) else None,
+                zorder=2 if is_named else 1,
+                label=each.ip if is_named else None,
             )
         if len(series) > 1:
             mark = "o" if len(times) == 1 else None
@@ -110,9 +115,15 @@ def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
     figure.suptitle(_title(rounds, len(series)))
     if len(times) == 1:
         memory.set_xlim(times[0] - _AROUND_ONE, times[0] + _AROUND_ONE)
-    # The mean is the last.
-    handles, labels = (named[0 if is_few else -1 :] for named in cpu.get_legend_handles_labels())
-    figure.legend(handles, labels, loc="outside right upper", fontsize="small")
+    title = f"the {_MOST_NAMED} worst" if len(series) > _MOST_NAMED else None
+    named = cpu.get_legend_handles_labels()
+    figure.legend(*named, loc="outside right upper", fontsize="small", title=title)
+
+
+def _named(series: Sequence[_Series]) -> list[_Series]:
+    """All of a few, in their order; of many the worst, in the same order."""
+    worst = sorted(series, key=lambda each: each.badness, reverse=True)[:_MOST_NAMED]
+    return [each for each in series if each in worst]
 
 
 def _means(lines: Sequence[Sequence[float]]) -> list[float]:
@@ -130,7 +141,16 @@ def _series_of(rounds: Sequence[TrackRound]) -> list[_Series]:
         found = (getattr(rows.get(ip), field, None) for rows in by_ip)
         return [missing if value is None else value for value in found]
 
-    return [_Series(ip, values(ip, "cpu_percent"), values(ip, "memory_percent")) for ip in ips]
+    def badness(ip: str) -> tuple[float, float]:
+        rows = [row for row in (rows.get(ip) for rows in by_ip) if row is not None]
+        not_healthy = sum(row.status is not Status.HEALTHY for row in rows)
+        loads = (load for row in rows for load in (row.cpu_percent, row.memory_percent))
+        return not_healthy / len(rows), max((load for load in loads if load is not None), default=0)
+
+    return [
+        _Series(ip, values(ip, "cpu_percent"), values(ip, "memory_percent"), badness(ip))
+        for ip in ips
+    ]
 
 
 def _failures(rounds: Sequence[TrackRound]) -> list[tuple[datetime, datetime]]:

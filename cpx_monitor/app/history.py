@@ -53,7 +53,7 @@ class History:
                 before = self._gone.pop(row.ip, None)
                 joined_at = None if is_first else shown.observed_at
                 self._instances[row.ip] = before or _Instance(joined_in, joined_at)
-            self._instances[row.ip].learn(self._rounds, row)
+            self._instances[row.ip].learn(self._rounds, row, shown.observed_at)
         for ip in shown.not_polled:
             if ip in self._instances:
                 self._instances[ip].pass_over(self._rounds)
@@ -135,9 +135,10 @@ class _Instance:
         self._flipped_in: deque[int] = deque(maxlen=FLAPPING_FLIPS)
         self._statuses: Counter[Status] = Counter()
         self._flips = 0
+        self._flipped_at: datetime | None = None
         self._cpu, self._memory = _Distribution(), _Distribution()
 
-    def learn(self, number: int, row: InstanceRow) -> None:
+    def learn(self, number: int, row: InstanceRow, observed_at: datetime) -> None:
         # An instance that was away has nothing to be compared with.
         was_here = self._seen_in == number - 1 != self._passed_over_in
         self._before = self._row if was_here else None
@@ -153,6 +154,7 @@ class _Instance:
         before = self._before
         if before and (before.status is Status.HEALTHY) != (row.status is Status.HEALTHY):
             self._flips += 1
+            self._flipped_at = observed_at
             self._flipped_in.append(number)
 
     def miss(self, number: int, observed_at: datetime) -> None:
@@ -217,7 +219,8 @@ class _Instance:
             return "joined"
         flips = self._flipped_in
         if len(flips) == FLAPPING_FLIPS and flips[0] > number - FLAPPING_ROUNDS:
-            return "flapped"
+            last = f", last {self._flipped_at:%H:%M:%S}" if self._flipped_at else ""
+            return f"flapped {self._flips} times{last}"
         row, before = self._row, self._before
         if row is not None and before is not None and row.status is not before.status:
             return f"was {before.status}"

@@ -1,7 +1,8 @@
 """What the use-cases answer, ready to be shown; the field names are those of the json documents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cpx_monitor.domain.fleet import StaleList
@@ -99,8 +100,11 @@ class ServiceAverage(NamedTuple):
 
 
 class ServiceAverages(NamedTuple):
+    """``endangered`` are the services that ``at-risk`` names by default, with their verdict."""
+
     basis: Basis
     items: tuple[ServiceAverage, ...]
+    endangered: Mapping[str, Verdict] = MappingProxyType({})
 
 
 class ServiceAtRisk(NamedTuple):

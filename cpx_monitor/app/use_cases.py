@@ -19,7 +19,7 @@ from cpx_monitor.app.reports import (
     worst_verdict,
 )
 from cpx_monitor.domain.fleet import Instance, Observation, Service, Snapshot, Unknown
-from cpx_monitor.domain.health import HealthPolicy, Status, Verdict, judge
+from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy, Status, Verdict, judge
 
 # A reason is a line that people read: past this many addresses it counts the rest.
 MOST_ADDRESSES_IN_A_REASON = 20
@@ -49,10 +49,23 @@ def list_instances(
 def averages(
     snapshot: Snapshot, policy: HealthPolicy, only: Container[str] | None = None
 ) -> ServiceAverages:
-    """Per service, by name, the load of the instances that answered."""
+    """Per service, by name, the load of the instances that answered, and which are at risk."""
+    items = tuple(_average(service, policy) for service in _services(snapshot, only))
+    verdicts = {
+        item.service: judge(
+            healthy=item.healthy,
+            own_unknown=item.unknown,
+            unattributed=snapshot.unattributed,
+            threshold=DEFAULT_THRESHOLD,
+        )
+        for item in items
+    }
     return ServiceAverages(
         basis=basis_of(snapshot, policy),
-        items=tuple(_average(service, policy) for service in _services(snapshot, only)),
+        items=items,
+        endangered={
+            name: verdict for name, verdict in verdicts.items() if verdict is not Verdict.OK
+        },
     )
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from cpx_monitor.domain.fleet import Instance, Observation
 
+DEFAULT_THRESHOLD = 2  # healthy instances that a service needs, where nothing else is said
+
 
 class Status(StrEnum):
     HEALTHY = "Healthy"

@@ -85,6 +85,10 @@ _MEANT = {
     **dict.fromkeys(("--limit", "--head", "-n"), "--top=<n> keeps the first rows"),
     **dict.fromkeys(("--format", "--out"), "use -o, --output=<format>"),
     **dict.fromkeys(("--sort", "--order-by"), "did you mean --sort-by?"),
+    **dict.fromkeys(
+        ("--at", "--since", "--until", "--ago"),
+        "CPX tells only of now: `track <service> --record=<file>` keeps the past, --from reads it",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from scripted_server import answer, in_turn, instance_answer
+from scripted_server import answer, fleet_script, in_turn, instance_answer
 
 from cpx_monitor.entrypoints.cli import run
 from cpx_monitor.entrypoints.console import Console
@@ -163,6 +163,19 @@ class TestPlot:
 
         assert first.read_text() == second.read_text()
         assert ">IdService: " in other.read_text()
+
+    def test_of_more_than_ten_instances_names_the_worst(self, serve, monitor, tmp_path):
+        instances = {f"_{n}": instance_answer(cpu=f"{n}%", memory="0%") for n in range(1, 14)}
+        instances["_1"] = instance_answer(cpu="99%")
+        path = tmp_path / "many.jsonl"
+        monitor("list", f"--record={path}", url=serve(fleet_script(**instances)).url)
+        code, console = self.plot(path)
+
+        assert code == 0, console.stderr.getvalue()
+        drawn = path.with_suffix(".svg").read_text()
+        named = [n for n in range(1, 14) if f">10.58.1.{n}<" in drawn]
+        assert named == [1, *range(5, 14)]
+        assert ">the 10 worst<" in drawn
 
     def test_draws_a_png_of_some_size(self, incident, tmp_path):
         path, _ = incident

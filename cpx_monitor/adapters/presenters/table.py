@@ -96,10 +96,11 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
         columns.append(Column("Survives loss"))
     rows: list[tuple[str | Cell, ...]] = []
     for item in report.items:
-        cells = [
+        verdict = report.endangered.get(item.service)
+        cells: list[str | Cell] = [
             unmistakable(item.service),
             str(item.instances),
-            f"{item.healthy}/{item.instances}",
+            Cell(f"{item.healthy}/{item.instances}", verdict),
             mean(item.cpu_percent.mean),
             mean(item.memory_percent.mean),
         ]
@@ -107,6 +108,8 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
             spreads = (item.cpu_percent, item.memory_percent)
             cells += [percent(getattr(spread, name)) for spread in spreads for name in _EXTREMES]
             cells.append("yes" if item.survives_losing_one else "no")
+        if verdict:
+            cells.append(Cell(verdict, verdict))
         rows.append(tuple(cells))
     return columns, rows
 

@@ -18,11 +18,12 @@ Options:
 
 """
 
+from cpx_monitor.domain.health import DEFAULT_THRESHOLD
 from cpx_monitor.entrypoints.arguments import Arguments, Option, whole_number
 from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.interrupts import held
 
-THRESHOLD = Option("--threshold", whole_number(1, 1_000_000), "2")
+THRESHOLD = Option("--threshold", whole_number(1, 1_000_000), str(DEFAULT_THRESHOLD))
 
 
 def run(arguments: Arguments, console: Console) -> int:

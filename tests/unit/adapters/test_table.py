@@ -83,7 +83,7 @@ def test_wide_characters_take_two_columns():
     assert lines[2].index("Healthy") == lines[3].index("Healthy") - 6
 
 
-def test_averages_are_means_to_one_decimal():
+def test_averages_are_means_to_one_decimal_and_name_the_services_at_risk():
     seen = snapshot(
         instance(1, cpu=10, memory=1), instance(2, cpu=15, memory=95), unknown(3, "StorageService")
     )
@@ -91,8 +91,8 @@ def test_averages_are_means_to_one_decimal():
     assert table.render_table(averages(seen, POLICY), Look()) == (
         "Service         Instances  Healthy    CPU  Memory\n"
         "-------------------------------------------------\n"
-        "AuthService             2      1/2  12.5%   48.0%\n"
-        "StorageService          1      0/1      -       -\n"
+        "AuthService             2      1/2  12.5%   48.0%  AtRisk\n"
+        "StorageService          1      0/1      -       -  AtRisk\n"
     )
 
 

@@ -61,7 +61,7 @@ class TestAnInstance:
 
         assert notes(well, sick) == {1: "was Healthy"}
         assert notes(well, sick, sick) == {1: ""}
-        assert notes(well, sick, well) == {1: "flapped"}
+        assert notes(well, sick, well) == {1: "flapped 2 times, last 12:00:03"}
         assert notes(well, sick, well, *[well] * 10) == {1: ""}
 
 
