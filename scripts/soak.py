@@ -148,25 +148,25 @@ def track(name: str, transport: str, url: str, rounds: int) -> Soaked:
     tracking = subprocess.Popen(
         [BIN / "cpx-monitor", "track", SERVICE, *options],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     assert tracking.stdout
-    assert tracking.stderr
-    warnings: list[str] = []
-    listener = threading.Thread(target=lambda: warnings.extend(tracking.stderr or ()))
-    listener.start()
     began: dict[int, datetime] = {}
     readings: list[Reading] = []
     due = [max(2, rounds // 10), int(SETTLED * rounds), rounds - 1]
-    samples = (json.loads(line) for line in tracking.stdout)
-    for number, of_round in itertools.groupby(samples, key=lambda sample: sample["round"]):
-        began[number] = datetime.fromisoformat(next(of_round)["observed_at"])
+    lines = (json.loads(line) for line in tracking.stdout)
+    rounds_told = (line for line in lines if line.get("kind") == "Round")
+    left_out = old_lists = 0
+    for told in rounds_told:
+        number = told["round"]
+        began[number] = datetime.fromisoformat(told["observed_at"])
+        left_out += told["missed"]
+        old_lists += told["list_age_seconds"] is not None
         if due and number >= due[0]:
             del due[0]
             readings.append(reading_of(tracking.pid))
     code = tracking.wait()
-    listener.join()
     with urllib.request.urlopen(f"{url}/_stats") as answer:
         stats = json.load(answer)
     moments = sorted(began.values())
@@ -177,8 +177,8 @@ def track(name: str, transport: str, url: str, rounds: int) -> Soaked:
         rounds=len(began),
         readings=tuple(readings),
         longest_s=max(gaps),
-        left_out=sum(int(line.split()[1]) for line in warnings if "came due" in line),
-        old_lists=sum("old: " in line for line in warnings),
+        left_out=left_out,
+        old_lists=old_lists,
         attempts=stats["most_attempts"] / rounds,
     )
 

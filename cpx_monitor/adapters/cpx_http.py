@@ -42,6 +42,7 @@ class _MayPass(Exception):
 
 
 _TROUBLE_OF: dict[type[TransportError], Trouble] = {
+    TransportError: Trouble.UNREACHABLE,  # itself: refused, or there is no way to the host
     NoSuchHost: Trouble.NO_SUCH_HOST,
     TlsFailed: Trouble.TLS_FAILED,
     OtherScheme: Trouble.OTHER_SCHEME,
@@ -80,7 +81,6 @@ class CpxHttpFleet:
         self._last_listing: Listing | None = None
         self._listed_at_s = 0.0
         self._list_failure: FleetUnavailable | None = None
-        self._takes_connections = True
         self._keeps = False
         self._collection: Collection | None = None
 
@@ -132,16 +132,11 @@ class CpxHttpFleet:
         return None if self._collection is None else self._collection.progress
 
     def _new_or_last_listing(self, ends_at_s: float) -> tuple[Listing, StaleList | None]:
-        """A server that can't list its instances may still answer for them, so the last list stays;
-        one that takes no connection, refuses us, or has named a time to come again is left alone.
-        """
         asked_at_s = self._clock.monotonic_s()
-        self._takes_connections = True
         try:
             listing = self._listing(ends_at_s)
         except FleetUnavailable as error:
-            is_left_alone = error.trouble in (Trouble.REFUSED, Trouble.BUSY)
-            if self._last_listing is None or is_left_alone or not self._takes_connections:
+            if self._last_listing is None or not error.trouble.keeps_last_list:
                 raise
             self._list_failure = error
             return self._last_listing, StaleList(asked_at_s - self._listed_at_s, str(error))
@@ -181,14 +176,12 @@ class CpxHttpFleet:
 
     def _no_answer(self, error: TransportError, is_timeout: bool) -> Exception:
         """Cases: time-out or deadline; what may pass; what will not."""
-        # None of its own classes: the connection was refused, or there is no way to the host.
-        self._takes_connections = type(error) is not TransportError
         why = str(error)
         if isinstance(error, TimedOut):
             why = f"timed out after {self._timeout_s:g} s"
             if not is_timeout:
                 why = f"no answer within the deadline of {self._deadline_s:g} s"
-        trouble = _TROUBLE_OF.get(type(error), Trouble.UNREACHABLE)
+        trouble = _TROUBLE_OF.get(type(error), Trouble.NO_ANSWER)
         port = f" (port {self._url.port_meant})" if self._url.port_meant else ""
         unavailable = FleetUnavailable(
             f"cannot reach CPX at {self._url.shown}{port}: {why}", trouble

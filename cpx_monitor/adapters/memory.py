@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection, Trouble
+from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection
 from cpx_monitor.domain.fleet import (
     Instance,
     Observation,
@@ -42,7 +42,7 @@ class InMemoryFleet:
             everyone = self._current
             if everyone:
                 self._last, self._listed_s = everyone, self._clock.monotonic_s()
-        elif self._last is None or self._current.trouble is Trouble.REFUSED:
+        elif self._last is None or not self._current.trouble.keeps_last_list:
             raise self._current
         else:
             reason = str(self._current)

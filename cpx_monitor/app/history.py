@@ -39,6 +39,7 @@ class History:
         self._last: TrackRound | None = None
         self._rounds = 0
         self._failed = 0
+        self._missed = 0
 
     def learn(self, shown: TrackRound) -> tuple[TrackedInstance, ...]:
         """The instances of this round and those that left lately, in address order."""
@@ -47,6 +48,7 @@ class History:
         self._last = shown
         self._rounds += 1
         self._failed += shown.failure is not None
+        self._missed += shown.missed
         for row in shown.items:
             if row.ip not in self._instances:
                 joined_in = None if is_first else self._rounds
@@ -85,6 +87,7 @@ class History:
                 each.summary(ip) for ip, each in _in_order({**self._instances, **self._gone})
             ),
             forgotten=self._forgotten,
+            missed_rounds=self._missed,
         )
 
 

@@ -9,9 +9,13 @@ from cpx_monitor.domain.fleet import Snapshot
 
 
 class Trouble(Enum):
-    """Why a fleet cannot be listed, as far as it decides what the user can do about it."""
+    """Why a fleet cannot be listed, where it decides what the user can do about it.
+
+    ``UNREACHABLE`` takes no connection; ``NO_ANSWER`` took one, or might have.
+    """
 
     UNREACHABLE = auto()
+    NO_ANSWER = auto()
     NO_SUCH_HOST = auto()
     TLS_FAILED = auto()
     OTHER_SCHEME = auto()
@@ -22,6 +26,15 @@ class Trouble(Enum):
     NOT_CPX = auto()
     LISTS_NOTHING = auto()
     NOTHING_ANSWERED = auto()
+
+    @property
+    def keeps_last_list(self) -> bool:
+        """Whether a fleet that cannot be listed is polled by its last list.
+
+        A server that cannot list its instances may still answer for them. One that takes no
+        connection, refuses us, or has named a time to come again is left alone.
+        """
+        return self not in (Trouble.UNREACHABLE, Trouble.REFUSED, Trouble.BUSY)
 
 
 class FleetUnavailable(Exception):
@@ -50,11 +63,12 @@ class Fleet(Protocol):
     def snapshot(self, select: Selection | None = None) -> Snapshot:
         """Look at every listed instance once; one that fails is an ``Unknown`` in the result.
 
-        With ``select`` only those that it picks are asked. Where the list of servers cannot be had,
-        the last one has to do, and the result says so.
+        With ``select`` only those that it picks are polled; a recording, which polls nothing, may
+        hold others. Where the list of servers cannot be had, the last one has to do if the trouble
+        ``keeps_last_list``, and the result says so.
 
         Raises:
-            FleetUnavailable: there is no list of servers, or the server refuses us.
+            FleetUnavailable: there is no list of servers.
         """
 
 

@@ -209,7 +209,8 @@ class InstanceSummary(NamedTuple):
 
 class TrackSummary(NamedTuple):
     """What tracking a service came to; ``items`` are in address order. ``forgotten`` counts the
-    instances that left too long ago to be among them.
+    instances that left too long ago to be among them, ``missed_rounds`` those that were due and
+    left out.
     """
 
     service: str
@@ -219,3 +220,4 @@ class TrackSummary(NamedTuple):
     ended_at: datetime
     items: tuple[InstanceSummary, ...]
     forgotten: int = 0
+    missed_rounds: int = 0

@@ -9,10 +9,11 @@ from cpx_monitor.entrypoints.command_line import nearest
 
 _ULIMIT = "`ulimit -n` tells how many files may be open, `ulimit -u` how many threads there may be"
 
+_ANOTHER_URL = "start a simulator with `cpx-server 8080`, or point --url or CPX_URL at yours"
+
 _HINTS = {
-    Trouble.UNREACHABLE: (
-        "start a simulator with `cpx-server 8080`, or point --url or CPX_URL at yours"
-    ),
+    Trouble.UNREACHABLE: _ANOTHER_URL,
+    Trouble.NO_ANSWER: _ANOTHER_URL,
     Trouble.NO_SUCH_HOST: "is the host in --url or CPX_URL spelt right?",
     Trouble.TLS_FAILED: (
         "--ca-file=<file> names the authorities to trust; --insecure trusts anybody"

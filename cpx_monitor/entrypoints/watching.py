@@ -136,6 +136,7 @@ class _Round(NamedTuple):
             verdict=getattr(self.report, "verdict", None) if is_whole else None,
             failure=self.failure,
             missed=self.missed,
+            stale_list=basis.stale_list if is_whole else None,
         )
 
 

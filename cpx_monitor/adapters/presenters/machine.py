@@ -20,6 +20,7 @@ from cpx_monitor.app.reports import (
     Stamp,
     TrackRound,
 )
+from cpx_monitor.domain.fleet import StaleList
 from cpx_monitor.domain.health import Verdict
 
 SCHEMA = "cpx-monitor/1"
@@ -59,6 +60,7 @@ def render_round(
     verdict: Verdict | None,
     failure: str | None,
     missed: int,
+    stale_list: StaleList | None,
 ) -> str:
     """The line that ends a round of a jsonl stream, also of one that failed or shows nothing. Its
     kind tells it from items.
@@ -73,6 +75,7 @@ def render_round(
         "verdict": verdict,
         "failure": failure,
         "missed": missed,
+        "list_age_seconds": None if stale_list is None else round(stale_list.age_s, 3),
     }
     return json.dumps(line) + "\n"
 

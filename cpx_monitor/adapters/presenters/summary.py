@@ -87,11 +87,14 @@ def _summary_line(summary: TrackSummary) -> str:
         moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (summary.began_at, summary.ended_at)
     )
     failed = f", {summary.failed_rounds} of them failed" if summary.failed_rounds else ""
+    missed = f", {summary.missed_rounds} more missed" if summary.missed_rounds else ""
     more = (
         f"; {counted(summary.forgotten, 'instance')} that left before" if summary.forgotten else ""
     )
     forgotten = more and f"{more} {'is' if summary.forgotten == 1 else 'are'} not shown"
-    return f"{printable(summary.service)}: {rounds} from {began} to {ended}{failed}{forgotten}"
+    return (
+        f"{printable(summary.service)}: {rounds} from {began} to {ended}{failed}{missed}{forgotten}"
+    )
 
 
 def _share(share: float) -> str:

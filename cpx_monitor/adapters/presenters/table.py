@@ -25,8 +25,8 @@ _IP = Column("IP")
 _SERVICE = Column("Service", least_width=8)
 _LOAD = (
     Column("Status", min_width=len(Status.UNHEALTHY)),
-    Column("CPU", number=True, min_width=len("100%"), gap=5, title_left=True),
-    Column("Memory", number=True, gap=1),
+    Column("CPU", number=True, min_width=len("100%"), gap=5),
+    Column("Memory", number=True),
 )
 _REASON = Column("Reason", free=True)
 

@@ -41,18 +41,16 @@ class Look(NamedTuple):
 
 
 class Column(NamedTuple):
-    """``gap`` is the space before it. ``number`` puts it to the right, or with ``title_left`` only
-    its cells. A ``free`` one, which must be the last, is as wide as its title, whatever it holds.
-    One that has a ``least_width`` may be cut down to it where the line is too long, and one that
-    ``may_go`` is left out before that, the highest first. ``above`` is a title over this and the
-    following columns.
+    """``gap`` is the space before it. ``number`` puts it to the right. A ``free`` one, which must
+    be the last, is as wide as its title, whatever it holds. One that has a ``least_width`` may be
+    cut down to it where the line is too long, and one that ``may_go`` is left out before that, the
+    highest first. ``above`` is a title over this and the following columns.
     """
 
     title: str
     number: bool = False
     min_width: int = 0
     gap: int = 2
-    title_left: bool = False
     free: bool = False
     least_width: int | None = None
     may_go: int = 0
@@ -152,7 +150,7 @@ def _headers(columns: Sequence[Column], widths: Sequence[int], look: Look) -> li
     for column, gap, width in zip(columns, _gaps(columns), widths, strict=True):
         if column.above:
             above = f"{above:{len(titles + gap)}}{column.above}"
-        titles += gap + _padded(column.title, column, width, Look(), is_title=True)
+        titles += gap + _padded(column.title, column, width, Look())
     rule = "-" * min(len(titles), look.width or len(titles))
     lines = [titles.rstrip(), rule]
     return [above, *lines] if above else lines
@@ -241,12 +239,9 @@ def _shown(cell: str | Cell) -> str:
     return printable(cell.text if isinstance(cell, Cell) else cell)
 
 
-def _padded(
-    cell: str | Cell, column: Column, width: int, look: Look, *, is_title: bool = False
-) -> str:
+def _padded(cell: str | Cell, column: Column, width: int, look: Look) -> str:
     shown = cut(_shown(cell), width, ascii_only=look.ascii_only)
     space = " " * (width - display_width(shown))
     if look.color and isinstance(cell, Cell) and cell.status is not None:
         shown = colored(shown, cell.status)
-    to_the_right = column.number and not (is_title and column.title_left)
-    return space + shown if to_the_right else shown + space
+    return space + shown if column.number else shown + space

@@ -178,6 +178,7 @@ class _Tracking(NamedTuple):
             verdict=None,
             failure=shown.failure,
             missed=shown.missed,
+            stale_list=shown.stale_list,
         )
 
 

@@ -23,18 +23,18 @@ def test_the_list_looks_as_the_brief_has_it():
         instance(4, "StorageService", 95, 85),
         unknown(9),
     ) == (
-        "IP         Service             Status        CPU  Memory\n"
-        "--------------------------------------------------------\n"
-        "10.58.1.1  PermissionsService  Healthy        28%    32%\n"
-        "10.58.1.4  StorageService      Unhealthy      95%    85%\n"
-        "10.58.1.9  -                   Unknown          -      -  timed out after 5 s\n"
+        "IP         Service             Status         CPU  Memory\n"
+        "---------------------------------------------------------\n"
+        "10.58.1.1  PermissionsService  Healthy        28%     32%\n"
+        "10.58.1.4  StorageService      Unhealthy      95%     85%\n"
+        "10.58.1.9  -                   Unknown          -       -  timed out after 5 s\n"
     )
 
 
 def test_an_empty_list_is_its_headers():
     assert listed() == (
-        "IP  Service  Status        CPU  Memory\n"
-        "--------------------------------------\n"
+        "IP  Service  Status         CPU  Memory\n"
+        "---------------------------------------\n"
     )  # fmt: skip
 
 
@@ -109,14 +109,14 @@ def test_services_at_risk_are_listed_with_their_verdict_and_reason():
 
 def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once():
     assert table.render_table(track_round(1, instance(1), unknown(2, "AuthService")), Look()) == (
-        "Time                  Round  IP               Service      Status        CPU  Memory\n"
-        "------------------------------------------------------------------------------------\n"
-        "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%    20%\n"
-        "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -      -"
+        "Time                  Round  IP               Service      Status         CPU  Memory\n"
+        "-------------------------------------------------------------------------------------\n"
+        "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%     20%\n"
+        "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -       -"
         "  timed out after 5 s\n"
     )
     assert table.render_table(track_round(2, instance(1, cpu=100)), Look(headers=False)) == (
-        "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%    20%\n"
+        "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%     20%\n"
     )
 
 
