@@ -29,10 +29,10 @@ def cpx_monitor(url, concurrency):
     import gevent
 
     from cpx_monitor.adapters.clock import SystemClock
-    from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit
-    from cpx_monitor.adapters.cpx_http import CpxHttpFleet
-    from cpx_monitor.adapters.cpx_url import parse_url
-    from cpx_monitor.adapters.direct import DirectTransport
+    from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+    from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, FixedLimit
+    from cpx_monitor.adapters.cpx_api.url import parse_url
+    from cpx_monitor.adapters.transports.direct import DirectTransport
 
     limit = FixedLimit(concurrency) if concurrency else AdaptiveLimit(1000)
     fleet = CpxHttpFleet(

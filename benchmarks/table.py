@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from time import process_time
 
-from cpx_monitor.adapters.presenters.table import render_table
-from cpx_monitor.adapters.presenters.text import Look
+from cpx_monitor.adapters.presenters.layout import Look
+from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.app.use_cases import list_instances
 from cpx_monitor.domain.fleet import Instance, Snapshot
 from cpx_monitor.domain.health import HealthPolicy

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import cli
-from cpx_monitor.entrypoints.usage import COMMANDS, FLEET_OPTIONS, command, usage_of
+from cpx_monitor.entrypoints.commands.help import COMMANDS, FLEET_OPTIONS, command, usage_of
 
 PAGE = Path(__file__).parents[1] / "man" / "cpx-monitor.1"
 

@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from terminal import Terminal  # noqa: E402 - it is the tests'
 
-from cpx_monitor.adapters.memory import InMemoryFleet  # noqa: E402
-from cpx_monitor.adapters.recording import RecordingFleet  # noqa: E402
+from cpx_monitor.adapters.in_memory import InMemoryFleet  # noqa: E402
+from cpx_monitor.adapters.recordings.writer import RecordingFleet  # noqa: E402
 from cpx_monitor.domain.fleet import Instance, Observation, Unknown  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"

@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import NamedTuple
 
-from cpx_monitor.adapters.transport import OtherStatus
+from cpx_monitor.adapters.transports.port import OtherStatus
 
 
 class Got(NamedTuple):

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from cpx_monitor.adapters.clock import SystemClock
-from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held, notice_while_waiting
-from cpx_monitor.entrypoints.reading import Reading
+from cpx_monitor.entrypoints.options.fleet_options import Reading
+from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import held, notice_while_waiting
 
 if TYPE_CHECKING:
-    from cpx_monitor.adapters.concurrency import Limit
-    from cpx_monitor.adapters.cpx_http import CpxHttpFleet
-    from cpx_monitor.adapters.cpx_url import CpxUrl
-    from cpx_monitor.adapters.replay import Replay
-    from cpx_monitor.adapters.transport import Transport
+    from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+    from cpx_monitor.adapters.cpx_api.polling.concurrency import Limit
+    from cpx_monitor.adapters.cpx_api.url import CpxUrl
+    from cpx_monitor.adapters.recordings.replay import Replay
+    from cpx_monitor.adapters.transports.port import Transport
     from cpx_monitor.app.ports import Clock, Fleet
 
 MOST_SOCKETS = 1000
@@ -34,7 +34,7 @@ def fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]"
     fleet, clock = _fleet_and_clock(reading, console)
     if reading.record is None:
         return fleet, clock
-    from cpx_monitor.adapters.recording import RecordingFleet
+    from cpx_monitor.adapters.recordings.writer import RecordingFleet
 
     recording = RecordingFleet(fleet, reading.record, clock, console.warn, reading.tracked)
     return recording, clock
@@ -52,7 +52,8 @@ def replay(path: str, console: Console, speed: float) -> "Replay":
     """A recording to be tracked as if it were now."""
     import gevent
 
-    from cpx_monitor.adapters.replay import Recording, Replay
+    from cpx_monitor.adapters.recordings.reader import Recording
+    from cpx_monitor.adapters.recordings.replay import Replay
 
     notice_while_waiting()
     return Replay(Recording(path, console.warn).rounds(), gevent.sleep, speed)
@@ -67,7 +68,7 @@ def http_fleet(
     """
     import gevent
 
-    from cpx_monitor.adapters.cpx_http import CpxHttpFleet
+    from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
 
     through_requests = reading.transport == "requests" or (
         reading.transport == "auto" and _a_proxy_applies(url, environ)
@@ -108,24 +109,25 @@ def _fleet_and_clock(reading: Reading, console: Console) -> "tuple[Fleet, Clock]
     clock = SystemClock(gevent.sleep)
     if not console.can_show_progress or reading.verbose:
         return fleet, clock
-    from cpx_monitor.entrypoints.progress import FleetWithProgress
+    from cpx_monitor.entrypoints.terminal.progress import FleetWithProgress
 
     return FleetWithProgress(fleet, fleet.progress, console), clock
 
 
 def _fleet_in_memory(recording: str | None, console: Console) -> "tuple[Fleet, Clock]":
     if recording is None:
-        from cpx_monitor.adapters.memory import demo_fleet
+        from cpx_monitor.adapters.demo import demo_fleet
 
         clock = SystemClock(_sleep)
         return demo_fleet(clock), clock
-    from cpx_monitor.adapters.replay import RecordedFleet, Recording
+    from cpx_monitor.adapters.recordings.reader import Recording
+    from cpx_monitor.adapters.recordings.replay import RecordedFleet
 
     return RecordedFleet(Recording(recording, console.warn)), SystemClock()
 
 
 def _transport(reading: Reading, url: "CpxUrl", through_requests: bool) -> "Transport":
-    from cpx_monitor.adapters.direct import DirectTransport, tls_context
+    from cpx_monitor.adapters.transports.direct import DirectTransport, tls_context
 
     access = reading.access
     if access.ca_file is not None:
@@ -134,7 +136,7 @@ def _transport(reading: Reading, url: "CpxUrl", through_requests: bool) -> "Tran
         except OSError:
             raise UsageError(f"--ca-file={access.ca_file}: it holds no certificate") from None
     if through_requests:
-        from cpx_monitor.adapters.via_requests import RequestsTransport
+        from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 
         return RequestsTransport(url.address, reading.concurrency or MOST_THREADS, access)
     return DirectTransport(url.address, access)
@@ -151,7 +153,7 @@ def _most_sockets() -> int:
 
 
 def _limit(concurrency: int | None, most: int) -> "Limit":
-    from cpx_monitor.adapters.concurrency import AdaptiveLimit, FixedLimit
+    from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, FixedLimit
 
     return AdaptiveLimit(most) if concurrency is None else FixedLimit(concurrency)
 

@@ -26,17 +26,17 @@ from collections.abc import Sequence
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import PROFILE, Arguments, Origin
-from cpx_monitor.entrypoints.command_line import (
+from cpx_monitor.entrypoints.commands.help import COMMANDS, command, every_option, usage_of
+from cpx_monitor.entrypoints.options.arguments import PROFILE, Arguments, Origin
+from cpx_monitor.entrypoints.options.words import (
     UnknownOption,
     UsageError,
     asks_for_help,
     known_options,
     read_words,
 )
-from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_as_process
-from cpx_monitor.entrypoints.usage import COMMANDS, command, every_option, usage_of
+from cpx_monitor.entrypoints.terminal.console import Console
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def run(argv: Sequence[str], console: Console) -> int:
     if name in ("-h", "--help") or (name == "help" and rest in ([], ["help"], ["--help"])):
         console.write(__doc__)
     elif name in ("__complete", "__complete_in_bash"):
-        from cpx_monitor.entrypoints.completing import complete, complete_in_bash
+        from cpx_monitor.entrypoints.completion.candidates import complete, complete_in_bash
 
         if name == "__complete":
             return complete(rest, console)
@@ -108,7 +108,7 @@ def with_profile(arguments: Arguments) -> Arguments:
     name = arguments.given(PROFILE)
     if PROFILE.name not in arguments.words or not name:
         return arguments
-    from cpx_monitor.entrypoints.profile import load_profile
+    from cpx_monitor.entrypoints.options.profile import load_profile
 
     profile = load_profile(name, arguments.environ, every_option())
     is_named_by_flag = arguments.found(PROFILE.name)[0] is Origin.FLAG

@@ -5,7 +5,7 @@ import errno
 from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
 from cpx_monitor.app.reports import counted
 from cpx_monitor.app.selection import NoSuchColumn, NoSuchService
-from cpx_monitor.entrypoints.command_line import nearest
+from cpx_monitor.entrypoints.options.words import nearest
 
 _ULIMIT = "`ulimit -n` tells how many files may be open, `ulimit -u` how many threads there may be"
 

@@ -6,11 +6,17 @@
 import os
 from typing import TYPE_CHECKING
 
-from cpx_monitor.adapters.access import Access
-from cpx_monitor.adapters.cpx_url import parse_url
+from cpx_monitor.adapters.cpx_api.url import parse_url
+from cpx_monitor.adapters.transports.access import Access
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.bootstrap import http_fleet
-from cpx_monitor.entrypoints.reading import CONCURRENCY, TOKEN, TRANSPORT, Reading, Source
+from cpx_monitor.entrypoints.options.fleet_options import (
+    CONCURRENCY,
+    TOKEN,
+    TRANSPORT,
+    Reading,
+    Source,
+)
 
 if TYPE_CHECKING:
     from cpx_monitor.app.ports import Fleet

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.console import Console, OutputClosed, OutputFailed
-from cpx_monitor.entrypoints.interrupts import Interrupted, ignore_repetitions, interruptible
+from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed, OutputFailed
+from cpx_monitor.entrypoints.terminal.signals import Interrupted, ignore_repetitions, interruptible
 
 TRACEBACK_VARIABLE = "CPX_TRACEBACK"
 

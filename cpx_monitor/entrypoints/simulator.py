@@ -76,11 +76,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import Arguments, Option, duration_s, one_of, whole_number
-from cpx_monitor.entrypoints.command_line import UsageError, asks_for_help, read_words
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import Interrupted, held, notice_while_waiting
+from cpx_monitor.entrypoints.options.arguments import (
+    Arguments,
+    Option,
+    duration_s,
+    one_of,
+    whole_number,
+)
+from cpx_monitor.entrypoints.options.words import UsageError, asks_for_help, read_words
 from cpx_monitor.entrypoints.process import run_as_process
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import Interrupted, held, notice_while_waiting
 from cpx_monitor.simulator.faults import TLS, Fault, parse_fault
 from cpx_monitor.simulator.simulation import Simulation
 from cpx_monitor.simulator.stats import SimulatedFleet

@@ -13,7 +13,7 @@ from scripted_server import answer, late
 from support import SimulatedClock, snapshot
 from terminal import Terminal
 
-from cpx_monitor.adapters.recording import RecordingFleet
+from cpx_monitor.adapters.recordings.writer import RecordingFleet
 from cpx_monitor.domain.fleet import Instance
 
 PROMPT = "ready> "

@@ -10,18 +10,19 @@ import pytest
 from scripted_server import answer, in_turn, instance_answer, raw
 
 from cpx_monitor.adapters.clock import SystemClock
-from cpx_monitor.adapters.concurrency import AdaptiveLimit
-from cpx_monitor.adapters.cpx_http import CpxHttpFleet
-from cpx_monitor.adapters.cpx_url import parse_url
-from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.memory import InMemoryFleet
-from cpx_monitor.adapters.recording import RecordingFleet
-from cpx_monitor.adapters.replay import RecordedFleet, Recording, Replay
-from cpx_monitor.adapters.via_requests import RequestsTransport
+from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit
+from cpx_monitor.adapters.cpx_api.url import parse_url
+from cpx_monitor.adapters.in_memory import InMemoryFleet
+from cpx_monitor.adapters.recordings.reader import Recording
+from cpx_monitor.adapters.recordings.replay import RecordedFleet, Replay
+from cpx_monitor.adapters.recordings.writer import RecordingFleet
+from cpx_monitor.adapters.transports.direct import DirectTransport
+from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.domain.fleet import Instance, Unknown, address_order
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.progress import FleetWithProgress
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.progress import FleetWithProgress
 
 
 def http_fleet(url, transport="direct"):

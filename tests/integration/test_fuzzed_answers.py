@@ -9,11 +9,11 @@ import pytest
 from gevent.server import StreamServer
 
 from cpx_monitor.adapters.clock import SystemClock
-from cpx_monitor.adapters.concurrency import FixedLimit
-from cpx_monitor.adapters.cpx_http import CpxHttpFleet
-from cpx_monitor.adapters.cpx_url import parse_url
-from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.via_requests import RequestsTransport
+from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+from cpx_monitor.adapters.cpx_api.polling.concurrency import FixedLimit
+from cpx_monitor.adapters.cpx_api.url import parse_url
+from cpx_monitor.adapters.transports.direct import DirectTransport
+from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 from cpx_monitor.domain.fleet import Unknown
 
 ADDRESSES = [f"10.58.{number >> 8}.{number & 255}" for number in range(1000)]

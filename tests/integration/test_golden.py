@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cpx_monitor.entrypoints.cli import run
-from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_guarded
+from cpx_monitor.entrypoints.terminal.console import Console
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RECORDING = "tests/golden/recording.jsonl"

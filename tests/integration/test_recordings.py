@@ -12,8 +12,8 @@ import pytest
 from scripted_server import answer, fleet_script, in_turn, instance_answer
 
 from cpx_monitor.entrypoints.cli import run
-from cpx_monitor.entrypoints.console import Console
 from cpx_monitor.entrypoints.process import run_guarded
+from cpx_monitor.entrypoints.terminal.console import Console
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import trustme
 from asking import ask
 from scripted_server import answer, never, raw
 
-from cpx_monitor.adapters.access import Access
-from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import Doubtful, TimedOut, TlsFailed, TransportError
-from cpx_monitor.adapters.via_requests import RequestsTransport
+from cpx_monitor.adapters.transports.access import Access
+from cpx_monitor.adapters.transports.direct import DirectTransport
+from cpx_monitor.adapters.transports.port import Doubtful, TimedOut, TlsFailed, TransportError
+from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 
 MAX_BYTES = 10_000_000
 

@@ -9,10 +9,10 @@ import pytest
 from asking import ask
 from scripted_server import ScriptedServer, answer, dripping, in_turn, late, never, raw
 
-from cpx_monitor.adapters.addresses import QUICK_S
-from cpx_monitor.adapters.direct import DirectTransport
-from cpx_monitor.adapters.transport import BrokenOff, Doubtful, TimedOut, TransportError
-from cpx_monitor.adapters.via_requests import RequestsTransport
+from cpx_monitor.adapters.transports.addresses import QUICK_S
+from cpx_monitor.adapters.transports.direct import DirectTransport
+from cpx_monitor.adapters.transports.port import BrokenOff, Doubtful, TimedOut, TransportError
+from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 
 MAX_BYTES = 1000
 GZIP = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"

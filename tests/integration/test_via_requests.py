@@ -8,8 +8,8 @@ import requests.exceptions
 from asking import ask
 from scripted_server import answer
 
-from cpx_monitor.adapters.transport import TimedOut, TransportError
-from cpx_monitor.adapters.via_requests import RequestsTransport
+from cpx_monitor.adapters.transports.port import TimedOut, TransportError
+from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 
 SEND = "requests.adapters.HTTPAdapter.send"
 MAX_BYTES = 1024

@@ -20,15 +20,16 @@ import traceback
 import requests
 import trustme
 
-from cpx_monitor.adapters import cpx_http, direct, via_requests
-from cpx_monitor.adapters.presenters import machine
+from cpx_monitor.adapters.cpx_api import fleet as cpx_http
+from cpx_monitor.adapters.presenters import records
+from cpx_monitor.adapters.transports import direct, via_requests
 from cpx_monitor.app import tracking
 from cpx_monitor.entrypoints import cli, launch, simulator
 from cpx_monitor.entrypoints.commands import at_risk, averages, track
 from cpx_monitor.simulator import certificates, keepalive, reference
 
 PRELOADED = (
-    *(requests, trustme, cpx_http, direct, via_requests, machine, tracking, cli, simulator),
+    *(requests, trustme, cpx_http, direct, via_requests, records, tracking, cli, simulator),
     *(at_risk, averages, track, certificates, keepalive, reference),
 )
 

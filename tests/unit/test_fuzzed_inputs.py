@@ -17,24 +17,24 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 from support import NOON, snapshot, track_round
 
-from cpx_monitor.adapters.cpx_wire import BadAnswer, parse_instance, parse_listing
+from cpx_monitor.adapters.cpx_api.wire import BadAnswer, parse_instance, parse_listing
 from cpx_monitor.adapters.presenters.escape import printable, unmistakable
-from cpx_monitor.adapters.presenters.live import Heading, Height, report_frame, track_frame
-from cpx_monitor.adapters.presenters.table import render_table
-from cpx_monitor.adapters.presenters.text import Look, display_width, without_color
-from cpx_monitor.adapters.replay import Recording
+from cpx_monitor.adapters.presenters.frames import Heading, Height, report_frame, track_frame
+from cpx_monitor.adapters.presenters.layout import Look, display_width, without_color
+from cpx_monitor.adapters.presenters.report_tables import render_table
+from cpx_monitor.adapters.recordings.reader import Recording
 from cpx_monitor.app.history import History
 from cpx_monitor.app.ports import RecordingUnusable
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.fleet import Instance, Unknown
 from cpx_monitor.domain.health import HealthPolicy
-from cpx_monitor.entrypoints.arguments import Arguments
-from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.completing import quoted_for_bash
-from cpx_monitor.entrypoints.profile import load_profile
-from cpx_monitor.entrypoints.reading import Reading
-from cpx_monitor.entrypoints.stream import Stream
-from cpx_monitor.entrypoints.usage import every_option
+from cpx_monitor.entrypoints.commands.help import every_option
+from cpx_monitor.entrypoints.completion.candidates import quoted_for_bash
+from cpx_monitor.entrypoints.options.arguments import Arguments
+from cpx_monitor.entrypoints.options.fleet_options import Reading
+from cpx_monitor.entrypoints.options.profile import load_profile
+from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.terminal.stream import Stream
 
 CASES = 20_000
 POLICY = HealthPolicy()

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.adapters.presenters.table import MISSING
-from cpx_monitor.adapters.presenters.text import (
+from cpx_monitor.adapters.presenters.layout import (
     Column,
     Look,
     Table,
@@ -13,6 +12,7 @@ from cpx_monitor.adapters.presenters.text import (
     draw,
     wrapped,
 )
+from cpx_monitor.adapters.presenters.report_tables import MISSING
 from cpx_monitor.app.reports import InstanceSummary, Spread, TrackSummary, counted
 
 

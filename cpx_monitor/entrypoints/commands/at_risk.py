@@ -19,9 +19,9 @@ Options:
 """
 
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD
-from cpx_monitor.entrypoints.arguments import Arguments, Option, whole_number
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
+from cpx_monitor.entrypoints.options.arguments import Arguments, Option, whole_number
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import held
 
 THRESHOLD = Option("--threshold", whole_number(1, 1_000_000), str(DEFAULT_THRESHOLD))
 
@@ -30,7 +30,7 @@ def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.app.reports import ServicesAtRisk
         from cpx_monitor.app.use_cases import at_risk
-        from cpx_monitor.entrypoints.reporting import report_on
+        from cpx_monitor.entrypoints.reporting.once import report_on
 
     threshold = arguments.value(THRESHOLD)
     return report_on(

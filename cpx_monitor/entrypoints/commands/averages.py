@@ -14,15 +14,15 @@ Examples:
 
 """
 
-from cpx_monitor.entrypoints.arguments import Arguments
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
+from cpx_monitor.entrypoints.options.arguments import Arguments
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import held
 
 
 def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.app.reports import ServiceAverages
         from cpx_monitor.app.use_cases import averages
-        from cpx_monitor.entrypoints.reporting import report_on
+        from cpx_monitor.entrypoints.reporting.once import report_on
 
     return report_on(arguments, console, "averages", ServiceAverages, averages)

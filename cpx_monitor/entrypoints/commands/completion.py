@@ -17,8 +17,8 @@ Options:
 """
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import Arguments, Option, one_of
-from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.options.arguments import Arguments, Option, one_of
+from cpx_monitor.entrypoints.terminal.console import Console
 
 SHELLS = ("bash", "zsh", "fish")
 SHELL = Option("<shell>", one_of(*SHELLS), "")
@@ -28,6 +28,6 @@ def run(arguments: Arguments, console: Console) -> int:
     from importlib.resources import files
 
     shell = arguments.value(SHELL)
-    script = files("cpx_monitor.entrypoints.completions").joinpath(f"cpx-monitor.{shell}")
+    script = files("cpx_monitor.entrypoints.completion").joinpath(f"cpx-monitor.{shell}")
     console.write(script.read_text(encoding="utf-8"))
     return exit_codes.DONE

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import PROFILE, Arguments, Option, Origin
-from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
+from cpx_monitor.entrypoints.options.arguments import PROFILE, Arguments, Option, Origin
+from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import held
 
 HIDDEN = "(hidden)"
 _WRONG = "wrong: "
@@ -47,9 +47,9 @@ class Setting(NamedTuple):
 
 def run(arguments: Arguments, console: Console) -> int:
     with held():
-        from cpx_monitor.entrypoints.output import OUTPUT, Output
-        from cpx_monitor.entrypoints.reading import Reading
-        from cpx_monitor.entrypoints.usage import every_option
+        from cpx_monitor.entrypoints.commands.help import every_option
+        from cpx_monitor.entrypoints.options.fleet_options import Reading
+        from cpx_monitor.entrypoints.reporting.output import OUTPUT, Output
 
     # How this is to be written is not what it is about.
     own_words = ("--output", "--color", "--no-headers")
@@ -66,10 +66,11 @@ def run(arguments: Arguments, console: Console) -> int:
 
 
 def _settings(arguments: Arguments) -> Iterator[Setting]:
-    from cpx_monitor.entrypoints import output, reading
     from cpx_monitor.entrypoints.commands import at_risk
     from cpx_monitor.entrypoints.commands import list as list_command
-    from cpx_monitor.entrypoints.reading import source_name
+    from cpx_monitor.entrypoints.options import fleet_options as reading
+    from cpx_monitor.entrypoints.options.fleet_options import source_name
+    from cpx_monitor.entrypoints.reporting import output
 
     options: tuple[Option[Any], ...] = (
         *(reading.URL, reading.FROM, reading.MAX_CPU, reading.MAX_MEMORY, reading.TIMEOUT),
@@ -102,7 +103,7 @@ def _as_used(setting: Setting, source: str) -> Setting:
 
 
 def _of_option(arguments: Arguments, option: Option[Any]) -> Setting:
-    from cpx_monitor.entrypoints.reading import TOKEN
+    from cpx_monitor.entrypoints.options.fleet_options import TOKEN
 
     name = "token" if option is TOKEN else option.name.removeprefix("--")
     origin, _, text = arguments.found(option.name, option.environment)
@@ -135,12 +136,12 @@ def _origin(arguments: Arguments, name: str, environment: str | None = None) -> 
 
 
 def _rendered(settings: list[Setting], chosen: str, output: Any) -> str:
-    from cpx_monitor.adapters.presenters import machine, text
+    from cpx_monitor.adapters.presenters import layout, records
 
     if chosen in ("table", "wide"):
-        columns = [text.Column("Setting"), text.Column("Value"), text.Column("From")]
+        columns = [layout.Column("Setting"), layout.Column("Value"), layout.Column("From")]
         rows = [(each.setting, each.value or "-", each.origin) for each in settings]
-        return text.draw(text.Table(columns, rows), output.look)
-    return machine.render_records(
+        return layout.draw(layout.Table(columns, rows), output.look)
+    return records.render_records(
         "Settings", settings, Setting._fields, chosen, headers=output.look.headers
     )

@@ -11,9 +11,9 @@ Examples:
 
 """
 
-from cpx_monitor.entrypoints.arguments import Arguments, Option, one_of
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
+from cpx_monitor.entrypoints.options.arguments import Arguments, Option, one_of
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import held
 
 STATUS = Option("--status", one_of("healthy", "unhealthy", "unknown"), "")
 
@@ -23,7 +23,7 @@ def run(arguments: Arguments, console: Console) -> int:
         from cpx_monitor.app.reports import InstanceList
         from cpx_monitor.app.use_cases import list_instances
         from cpx_monitor.domain.health import Status
-        from cpx_monitor.entrypoints.reporting import report_on
+        from cpx_monitor.entrypoints.reporting.once import report_on
 
     wanted = arguments.given(STATUS)
     status = None if wanted is None else Status(wanted.capitalize())

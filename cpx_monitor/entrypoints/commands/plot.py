@@ -26,13 +26,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import NO_PROFILE, Arguments, Option
-from cpx_monitor.entrypoints.command_line import UsageError
-from cpx_monitor.entrypoints.console import Console
-from cpx_monitor.entrypoints.interrupts import held
+from cpx_monitor.entrypoints.options.arguments import NO_PROFILE, Arguments, Option
+from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import held
 
 if TYPE_CHECKING:
-    from cpx_monitor.adapters.replay import RecordedRound
+    from cpx_monitor.adapters.recordings.reader import RecordedRound
     from cpx_monitor.app.reports import TrackRound
     from cpx_monitor.domain.health import HealthPolicy
 
@@ -51,12 +51,12 @@ SERVICE = Option("--service", str, "")
 
 def run(arguments: Arguments, console: Console) -> int:
     with held():
-        from cpx_monitor.adapters.plot import PlotLibraryMissing, draw_plot
         from cpx_monitor.adapters.presenters.escape import printable
-        from cpx_monitor.adapters.presenters.table import warning_of_another_service
-        from cpx_monitor.adapters.replay import Recording
+        from cpx_monitor.adapters.presenters.plot import PlotLibraryMissing, draw_plot
+        from cpx_monitor.adapters.presenters.sentences import warning_of_another_service
+        from cpx_monitor.adapters.recordings.reader import Recording
         from cpx_monitor.domain.health import HealthPolicy
-        from cpx_monitor.entrypoints.reading import MAX_CPU, MAX_MEMORY
+        from cpx_monitor.entrypoints.options.fleet_options import MAX_CPU, MAX_MEMORY
 
     recording = arguments.words["<recording>"]
     # A profile's output is a format, and its services are several.
@@ -112,7 +112,7 @@ def _tracked(recorded: "Sequence[RecordedRound]", path: str) -> str:
 def _rounds_of(
     service: str, recorded: "Sequence[RecordedRound]", policy: "HealthPolicy"
 ) -> "list[TrackRound]":
-    from cpx_monitor.adapters.replay import Replay
+    from cpx_monitor.adapters.recordings.replay import Replay
     from cpx_monitor.app.tracking import track
 
     replay = Replay(recorded, lambda _: None, speed=1)

@@ -30,25 +30,25 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.arguments import Arguments
-from cpx_monitor.entrypoints.console import Console, OutputClosed
-from cpx_monitor.entrypoints.interrupts import Interrupted, held
+from cpx_monitor.entrypoints.options.arguments import Arguments
+from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
+from cpx_monitor.entrypoints.terminal.signals import Interrupted, held
 
 if TYPE_CHECKING:
     from cpx_monitor.app.history import History
     from cpx_monitor.app.ports import Clock, Fleet
     from cpx_monitor.app.reports import TrackedInstance, TrackRound
     from cpx_monitor.app.selection import Order
-    from cpx_monitor.entrypoints.output import Output, Repeat
-    from cpx_monitor.entrypoints.reading import Reading
+    from cpx_monitor.entrypoints.options.fleet_options import Reading
+    from cpx_monitor.entrypoints.reporting.output import Output, Repeat
 
 
 def run(arguments: Arguments, console: Console) -> int:
     with held():
         from cpx_monitor.app.history import History
         from cpx_monitor.app.reports import TrackRound
-        from cpx_monitor.entrypoints.output import SPEED, Output, Repeat, order_of
-        from cpx_monitor.entrypoints.reading import Reading
+        from cpx_monitor.entrypoints.options.fleet_options import Reading
+        from cpx_monitor.entrypoints.reporting.output import SPEED, Output, Repeat, order_of
 
     repeat = Repeat.from_arguments(arguments, "track")
     assert repeat is not None  # for it is track
@@ -79,11 +79,13 @@ class _Tracking(NamedTuple):
 
     def run(self, service: str, history: "History") -> None:
         with held():
-            from cpx_monitor.adapters.presenters import table
+            from cpx_monitor.adapters.presenters.sentences import (
+                round_warnings,
+            )
             from cpx_monitor.app.selection import arranged
             from cpx_monitor.app.tracking import track
-            from cpx_monitor.entrypoints.screen import Screen
-            from cpx_monitor.entrypoints.watching import Outage, is_live
+            from cpx_monitor.entrypoints.reporting.rounds import Outage, is_live
+            from cpx_monitor.entrypoints.terminal.screen import Screen
 
         live = is_live(self.output, self.console)
         fleet, clock, pace = self._where_from(live)
@@ -95,7 +97,7 @@ class _Tracking(NamedTuple):
                 if before is None:
                     self._warn_of_another(getattr(fleet, "tracked", None), shown.service)
                 instances = history.learn(shown)
-                warnings = list(table.round_warnings(shown, before))
+                warnings = list(round_warnings(shown, before))
                 outage = Outage.after(outage, shown.observed_at, shown.failure)
                 # The last warning of a round that failed says so.
                 banner = [outage.told, *warnings[:-1]] if outage else warnings
@@ -128,10 +130,12 @@ class _Tracking(NamedTuple):
 
     def _warn_of_another(self, tracked: str | None, service: str) -> None:
         if tracked is not None and tracked != service:
-            from cpx_monitor.adapters.presenters import table
+            from cpx_monitor.adapters.presenters.sentences import (
+                warning_of_another_service,
+            )
 
             recording = self.reading.source.recording
-            self.console.warn(table.warning_of_another_service(recording, tracked, service))
+            self.console.warn(warning_of_another_service(recording, tracked, service))
 
     def _frame(
         self,
@@ -140,8 +144,8 @@ class _Tracking(NamedTuple):
         warnings: Sequence[str],
         size: os.terminal_size,
     ) -> list[str]:
-        from cpx_monitor.adapters.presenters.live import Heading, Height, track_frame
-        from cpx_monitor.entrypoints.watching import when
+        from cpx_monitor.adapters.presenters.frames import Heading, Height, track_frame
+        from cpx_monitor.entrypoints.reporting.rounds import when
 
         took = f"took {shown.took_seconds:.2f} s"
         pace = "replayed" if self._is_replay else f"every {self.repeat.every_s:g} s"
@@ -156,18 +160,20 @@ class _Tracking(NamedTuple):
         return track_frame(shown, instances, heading, look, height)
 
     def _append(self, chosen: "TrackRound", shown: "TrackRound", warnings: Sequence[str]) -> None:
-        from cpx_monitor.adapters.presenters import table
+        from cpx_monitor.adapters.presenters.sentences import (
+            round_footer,
+        )
 
         self.console.write(self.output.rendered(chosen) + self._as_line(shown))
         for warning in warnings:
             self.console.warn(warning)
         if self.output.is_for_people and self.console.is_terminal:
-            self.console.tell(table.round_footer(shown))
+            self.console.tell(round_footer(shown))
 
     def _as_line(self, shown: "TrackRound") -> str:
         if self.output.format != "jsonl":
             return ""
-        from cpx_monitor.adapters.presenters.machine import render_round
+        from cpx_monitor.adapters.presenters.records import render_round
         from cpx_monitor.app.reports import Stamp
 
         return render_round(

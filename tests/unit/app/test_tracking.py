@@ -3,7 +3,7 @@ from itertools import islice
 import pytest
 from support import SimulatedClock, instance, snapshot, unknown
 
-from cpx_monitor.adapters.memory import InMemoryFleet
+from cpx_monitor.adapters.in_memory import InMemoryFleet
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Coverage

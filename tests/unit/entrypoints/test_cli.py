@@ -5,9 +5,9 @@ import pytest
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints.cli import run
-from cpx_monitor.entrypoints.console import Console
+from cpx_monitor.entrypoints.commands.help import COMMANDS, usage_of
 from cpx_monitor.entrypoints.process import run_guarded
-from cpx_monitor.entrypoints.usage import COMMANDS, usage_of
+from cpx_monitor.entrypoints.terminal.console import Console
 
 
 def call(*words, **environ):
@@ -63,7 +63,7 @@ def test_the_demo_list_is_incomplete_and_says_so():
     code, out, err = call("list", "--demo")
 
     assert code == 1
-    assert "TimeService         Unknown          -      -  cpu is '161%'" in out
+    assert "TimeService         Unknown          -       -  cpu is '161%'" in out
     assert err == "11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s, demo\n"
 
 
@@ -143,7 +143,9 @@ def test_track_of_an_unknown_service_suggests_the_nearest():
 
 
 def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback(mocker):
-    mocker.patch("cpx_monitor.entrypoints.reporting.fleet_and_clock", side_effect=KeyError("x"))
+    mocker.patch(
+        "cpx_monitor.entrypoints.reporting.once.fleet_and_clock", side_effect=KeyError("x")
+    )
 
     assert call("at-risk") == (
         3,

@@ -1,0 +1,1 @@
+"""A fleet behind CPX's HTTP API."""

@@ -1,0 +1,177 @@
+"""Reports as tables for people."""
+
+from functools import lru_cache
+
+from cpx_monitor.adapters.presenters.escape import unmistakable
+from cpx_monitor.adapters.presenters.layout import Cell, Column, Look, Table, draw
+from cpx_monitor.app.reports import (
+    InstanceList,
+    InstanceRow,
+    Report,
+    ServiceAverages,
+    ServicesAtRisk,
+    Stamp,
+    TrackRound,
+)
+from cpx_monitor.domain.health import HealthPolicy, Status
+
+MISSING = "-"
+
+# The spacing is the brief's, to the column.
+_IP = Column("IP")
+_SERVICE = Column("Service", least_width=8)
+_LOAD = (
+    Column("Status", min_width=len(Status.UNHEALTHY)),
+    Column("CPU", number=True, min_width=len("100%"), gap=5),
+    Column("Memory", number=True),
+)
+_REASON = Column("Reason", free=True)
+
+
+def table_of(
+    report: Report | TrackRound, *, wide: bool = False, stamp: Stamp | None = None
+) -> Table:
+    """With a stamp each row tells its round, and widths hold from round to round as far as they can
+    be known: an IPv4 address never needs more than its column has.
+    """
+    match report:
+        case InstanceList():
+            columns, rows = _instance_list(report, wide)
+        case ServiceAverages():
+            columns, rows = _service_averages(report, wide)
+        case ServicesAtRisk():
+            columns, rows = _services_at_risk(report, wide)
+        case TrackRound():
+            columns, rows = _track_round(report, wide)
+            stamp = Stamp(report.round, report.observed_at)
+    if stamp is None:
+        return Table(columns, rows)
+    time = stamp.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = (time, str(stamp.round))
+    return Table(
+        [
+            Column("Time", min_width=len("2026-11-22T12:00:00Z")),
+            Column("Round", number=True),
+            *columns,
+        ],
+        [(*when, *row) for row in rows],
+    )
+
+
+def render_table(
+    report: Report | TrackRound, look: Look, *, wide: bool = False, stamp: Stamp | None = None
+) -> str:
+    return draw(table_of(report, wide=wide, stamp=stamp), look)
+
+
+_Rows = tuple[list[Column], list[tuple[str | Cell, ...]]]
+
+
+def _instance_list(report: InstanceList, wide: bool) -> _Rows:
+    policy = report.basis.policy
+    rows = [(row.ip, *_instance_cells(row, policy, wide)) for row in report.items]
+    return [_IP, _SERVICE, *_LOAD, *([_REASON] if wide else [])], rows
+
+
+def _track_round(shown: TrackRound, wide: bool) -> _Rows:
+    columns = [
+        Column("IP", min_width=len("255.255.255.255")),
+        _SERVICE._replace(min_width=len(shown.service)),
+        *_LOAD,
+        *([_REASON] if wide else []),
+    ]
+    return columns, [(row.ip, *_instance_cells(row, shown.policy, wide)) for row in shown.items]
+
+
+def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
+    titles = ["Instances", "Healthy", "CPU", "Memory"]
+    if wide:
+        titles += [f"{load} {value}" for load in ("CPU", "Memory") for value in _EXTREMES]
+    numbers = (Column(title, number=True, may_go=_MAY_GO.get(title, 0)) for title in titles)
+    columns = [_SERVICE, *numbers]
+    if wide:
+        columns.append(Column("Survives loss"))
+    rows: list[tuple[str | Cell, ...]] = []
+    for item in report.items:
+        verdict = report.endangered.get(item.service)
+        cells: list[str | Cell] = [
+            unmistakable(item.service),
+            str(item.instances),
+            Cell(f"{item.healthy}/{item.instances}", verdict),
+            mean(item.cpu_percent.mean),
+            mean(item.memory_percent.mean),
+        ]
+        if wide:
+            spreads = (item.cpu_percent, item.memory_percent)
+            cells += [percent(getattr(spread, name)) for spread in spreads for name in _EXTREMES]
+            cells.append("yes" if item.survives_losing_one else "no")
+        if verdict:
+            cells.append(Cell(verdict, verdict))
+        rows.append(tuple(cells))
+    return columns, rows
+
+
+_EXTREMES = ("min", "p95", "max")
+# Where there is no room: of each group the last to go has the lowest number.
+_MAY_GO = {
+    **{f"Memory {value}": 3 for value in _EXTREMES},
+    **{f"CPU {value}": 2 for value in _EXTREMES},
+    "Instances": 1,
+}
+
+
+def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
+    more = ("Threshold", "Unhealthy", "Unknown") if wide else ()
+    columns = [
+        _SERVICE,
+        Column("Healthy", number=True),
+        Column("Verdict"),
+        *(Column(title, number=True) for title in more),
+        _REASON,
+    ]
+    rows: list[tuple[str | Cell, ...]] = []
+    for item in report.items:
+        unhealthy = len(item.unhealthy_ips)
+        counts = (item.threshold, unhealthy, item.instances - item.healthy - unhealthy)
+        rows.append(
+            (
+                unmistakable(item.service),
+                f"{item.healthy}/{item.instances}",
+                Cell(item.verdict, item.verdict),
+                *(map(str, counts) if wide else ()),
+                item.reason,
+            )
+        )
+    return columns, rows
+
+
+@lru_cache(maxsize=1024, typed=True)
+def percent(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    text = str(value)
+    return f"{text}%" if "e" not in text else f"{value:.15f}".rstrip("0") + "%"
+
+
+def mean(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.1f}%"
+
+
+def _instance_cells(row: InstanceRow, policy: HealthPolicy, wide: bool) -> tuple[str | Cell, ...]:
+    """What is over its limit has a colour, and in a wide table a reason as well."""
+    cells = (
+        MISSING if row.service is None else unmistakable(row.service),
+        Cell(row.status, row.status),
+        load_cell(row.cpu_percent, policy.max_cpu_percent),
+        load_cell(row.memory_percent, policy.max_memory_percent),
+    )
+    reason = row.reason
+    if wide and row.cpu_percent is not None and row.memory_percent is not None:
+        excess = policy.excess(row.cpu_percent, row.memory_percent)
+        reason = f"over its limit: {excess}" if excess else None
+    return cells if reason is None else (*cells, reason)
+
+
+def load_cell(value: float | None, limit: float) -> str | Cell:
+    text = percent(value)
+    return text if value is None or value <= limit else Cell(text, Status.UNHEALTHY)

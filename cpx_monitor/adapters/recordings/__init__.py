@@ -1,0 +1,1 @@
+"""Rounds kept in a file, and read from there."""

@@ -1,0 +1,1 @@
+"""Every option, and what was given for it."""

@@ -1,0 +1,1 @@
+"""From a fleet to what is printed, once or round after round."""

@@ -1,0 +1,1 @@
+"""The streams, the screen and the signals of the process."""
