@@ -19,10 +19,11 @@ demo: $(VENV)/.installed ## the four commands at work on a simulated fleet
 test: $(VENV)/.installed-tests ## every test
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.installed-tools ## formatting, lint and types
+check: $(VENV)/.installed-tools ## formatting, lint, types, and which part imports which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(VENV)/.installed-tools ## put the code into shape
 	$(BIN)/ruff format .
@@ -34,8 +35,9 @@ reliability: $(VENV)/.installed-tests ## every fault against every command; writ
 golden: $(VENV)/.installed-tests ## what every command prints in every format; writes tests/golden
 	@CPX_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/integration/test_golden.py
 
-man: $(VENV)/.installed ## the man page, from the help texts; writes man/cpx-monitor.1
+man: $(VENV)/.installed ## the man page and the table of options; writes man/cpx-monitor.1, docs/options.md
 	@$(BIN)/python scripts/man_page.py
+	@$(BIN)/python scripts/options_page.py
 
 pictures: $(VENV)/.installed-tests ## the pictures of the documentation; writes docs/pictures
 	@$(BIN)/python scripts/pictures.py

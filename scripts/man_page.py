@@ -3,13 +3,15 @@
 The macros are those of man(7), https://man7.org/linux/man-pages/man7/man.7.html.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import cli
-from cpx_monitor.entrypoints.commands.help import COMMANDS, FLEET_OPTIONS, command, usage_of
+from cpx_monitor.entrypoints.commands.command import Command, explained
+from cpx_monitor.entrypoints.commands.registry import COMMANDS, every_option
+from cpx_monitor.entrypoints.options.catalogue import THE_FLEET
+from cpx_monitor.entrypoints.options.option import Option
 
 PAGE = Path(__file__).parents[1] / "man" / "cpx-monitor.1"
 
@@ -24,10 +26,7 @@ Profiles: sections of options without their dashes, for
 is where XDG_CONFIG_HOME is not set."""
 
 ENVIRONMENT = {
-    "CPX_URL": "where the CPX API is",
-    "CPX_MAX_CPU, CPX_MAX_MEMORY": "the limits up to which an instance is healthy",
-    "CPX_TOKEN_FILE, CPX_TOKEN": "the API's bearer token",
-    "CPX_PROFILE": "the profile to use",
+    "CPX_TOKEN": "the API's bearer token",
     "NO_COLOR, FORCE_COLOR": "whether there is colour, unless --color says it",
     "HTTP_PROXY, HTTPS_PROXY, NO_PROXY": "proxies, as everywhere",
 }
@@ -52,50 +51,52 @@ def page() -> str:
         *paragraphs(introduction()),
         ".SH COMMANDS",
     ]
-    for name in COMMANDS:
-        lines += of_command(name)
+    for command in COMMANDS.values():
+        lines += of_command(command)
     lines += [".SH OPTIONS FOR THE FLEET", "Every command that reads a fleet takes these."]
-    lines += options(FLEET_OPTIONS)
-    lines += [".SH ENVIRONMENT", *terms(ENVIRONMENT), ".SH FILES", FILES]
+    lines += options(THE_FLEET.options)
+    lines += [".SH ENVIRONMENT", *terms(environment()), ".SH FILES", FILES]
     lines += [".SH EXIT STATUS", *terms(EXIT_STATUS)]
     return "\n".join(lines) + "\n"
 
 
 def synopses() -> Iterator[str]:
-    for name in COMMANDS:
-        yield section(usage_of(name), "Usage").strip()
+    for command in COMMANDS.values():
+        yield command.usage
 
 
 def introduction() -> str:
-    return str(cli.__doc__).split("Usage:")[0].partition(": ")[2] + (
+    return cli.HELP.split("Usage:")[0].partition(": ")[2] + (
         "\nThe CPX API is asked for its list of servers, then every server for its service, CPU and"
         " memory. An instance is healthy while both are at or under their limit; one that is listed"
         " but gives no usable answer is unknown, and never counts as healthy."
     )
 
 
-def of_command(name: str) -> Iterator[str]:
+def environment() -> dict[str, str]:
+    """Of every option that has a variable, and of what is no option."""
+    by_option = {each.variable: each.meaning for each in every_option().values() if each.variable}
+    return {**by_option, **ENVIRONMENT}
+
+
+def of_command(command: Command) -> Iterator[str]:
     """Its own words; the options for the fleet are told once."""
-    own = usage_of(name).replace(FLEET_OPTIONS, "")
-    yield f".SS cpx\\-monitor {text(name)}"
-    yield from paragraphs(command(name).__doc__.split("Usage:")[0])
-    for title, body in re.findall(r"^(Options[^:\n]*):\n((?: .*\n)+)", own, re.MULTILINE):
-        yield f".PP\n{text(title)}:"
-        yield from options(body)
+    yield f".SS cpx\\-monitor {text(command.name)}"
+    yield from paragraphs(f"{command.summary[:1].upper()}{command.summary[1:]}.\n\n{command.about}")
+    for group in command.groups:
+        if group.what != THE_FLEET.what:
+            yield f".PP\n{text(group.heading)}:"
+            yield from options(group.options)
     yield ".PP\nExamples:\n.PP\n.nf\n.RS 4"
-    yield from (text(line.strip()) for line in section(own, "Examples").splitlines())
+    yield from (text(line.strip()) for line in command.examples.splitlines())
     yield ".RE\n.fi"
 
 
-def section(usage: str, title: str) -> str:
-    found = re.search(rf"^{title}:\n((?: .*\n)+)", usage, re.MULTILINE)
-    assert found, title
-    return found[1]
-
-
-def options(body: str) -> Iterator[str]:
-    for option, meaning in re.findall(r"^ +(-\S.*?)  +((?:.|\n {20,})+)", body, re.MULTILINE):
-        yield f".TP\n.B {text(option)}\n{text(' '.join(meaning.split()))}"
+def options(of_group: Sequence[Option]) -> Iterator[str]:
+    for each in of_group:
+        short = f"{each.short}, " if each.short else ""
+        written = f"{short}{each.name}{'=' * each.takes_value}{each.metavar}"
+        yield f".TP\n.B {text(written)}\n{text(explained(each))}"
 
 
 def terms(meanings: dict[str, str]) -> Iterator[str]:
@@ -117,7 +118,12 @@ def paragraphs(body: str) -> Iterator[str]:
 
 def text(plain: str) -> str:
     """A line that troff takes for nothing but text."""
-    escaped = plain.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    escaped = (
+        plain.replace("\N{NO-BREAK SPACE}", " ")
+        .replace("\\", "\\e")
+        .replace("-", "\\-")
+        .replace("'", "\\(aq")
+    )
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 

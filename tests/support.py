@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.app.reports import Basis, Coverage, Outage, Round, TrackRound
 from cpx_monitor.app.use_cases import row_of
 from cpx_monitor.domain.fleet import Instance, Observation, Snapshot, Unknown, in_address_order
 from cpx_monitor.domain.health import HealthPolicy
@@ -23,20 +24,27 @@ def snapshot(*observations: Observation, rejected: Iterable[str] = ()) -> Snapsh
     return Snapshot("test", NOON, 0.05, in_address_order(observations), tuple(rejected))
 
 
-def track_round(number: int, *observations: Observation, **changes) -> TrackRound:
+BASIS = Basis("test", NOON, 0.05, HealthPolicy(), Coverage(150, 149, 1, 0), 149, (), None)
+
+
+def track_round(
+    number: int,
+    *observations: Observation,
+    observed_at=NOON,
+    missed=0,
+    failure=None,
+    coverage=BASIS.coverage,
+    rejected=(),
+    stale_list=None,
+    **changes,
+) -> Round[TrackRound]:
     """A round of tracking AuthService, in which all went well but for what is said."""
-    shown = TrackRound(
-        round=number,
-        observed_at=NOON,
-        took_seconds=0.05,
-        service="AuthService",
-        items=tuple(row_of(seen, HealthPolicy()) for seen in observations),
-        coverage=Coverage(150, 149, 1, 0),
-        rejected=(),
-        missed=0,
-        failure=None,
-    )
-    return shown._replace(**changes)
+    basis = BASIS._replace(coverage=coverage, rejected=rejected, stale_list=stale_list)
+    items = tuple(row_of(seen, HealthPolicy()) for seen in observations)
+    report = TrackRound(basis, "AuthService", items)._replace(**changes)
+    error = failure and FleetUnavailable(failure, Trouble.NO_ANSWER)
+    outage = error and Outage(observed_at, 1, error)
+    return Round(number, missed, observed_at, 0.05, report, outage)
 
 
 class SimulatedClock:

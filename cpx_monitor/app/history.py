@@ -12,6 +12,7 @@ from datetime import datetime
 from cpx_monitor.app.reports import (
     InstanceRow,
     InstanceSummary,
+    Round,
     Spread,
     TrackedInstance,
     TrackRound,
@@ -35,28 +36,28 @@ class History:
         self._instances: dict[str, _Instance] = {}  # who is there, or left a moment ago
         self._gone: dict[str, _Instance] = {}  # who left before, the last one at the end
         self._forgotten = 0
-        self._first: TrackRound | None = None
-        self._last: TrackRound | None = None
+        self._first: Round[TrackRound] | None = None
+        self._last: Round[TrackRound] | None = None
         self._rounds = 0
         self._failed = 0
         self._missed = 0
 
-    def learn(self, shown: TrackRound) -> tuple[TrackedInstance, ...]:
+    def learn(self, shown: Round[TrackRound]) -> tuple[TrackedInstance, ...]:
         """The instances of this round and those that left lately, in address order."""
         is_first = self._first is None
         self._first = self._first or shown
         self._last = shown
         self._rounds += 1
-        self._failed += shown.failure is not None
+        self._failed += shown.outage is not None
         self._missed += shown.missed
-        for row in shown.items:
+        for row in shown.report.items:
             if row.ip not in self._instances:
                 joined_in = None if is_first else self._rounds
                 before = self._gone.pop(row.ip, None)
                 joined_at = None if is_first else shown.observed_at
                 self._instances[row.ip] = before or _Instance(joined_in, joined_at)
             self._instances[row.ip].learn(self._rounds, row, shown.observed_at)
-        for ip in shown.not_polled:
+        for ip in shown.report.not_polled:
             if ip in self._instances:
                 self._instances[ip].pass_over(self._rounds)
         for each in self._instances.values():
@@ -78,7 +79,7 @@ class History:
         if self._first is None or self._last is None:
             return None
         return TrackSummary(
-            service=self._last.service,
+            service=self._last.report.service,
             rounds=self._rounds,
             failed_rounds=self._failed,
             began_at=self._first.observed_at,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from cpx_monitor.domain.fleet import StaleList
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
@@ -130,12 +130,30 @@ class ServicesAtRisk(NamedTuple):
     items: tuple[ServiceAtRisk, ...]
 
 
-Report = InstanceList | ServiceAverages | ServicesAtRisk
-
-
 def worst_verdict(items: Sequence[ServiceAtRisk]) -> Verdict:
     by_severity = list(Verdict)
     return max((item.verdict for item in items), key=by_severity.index, default=Verdict.OK)
+
+
+class TrackRound(NamedTuple):
+    """A service's instances in one round.
+
+    The basis is the whole fleet's, as far as it was polled. ``unattributed`` counts the unknown
+    instances that may be of any service, this one included. ``not_polled`` are members without a
+    row, for they were not polled in this round: it was recorded for another service's sake.
+    """
+
+    basis: Basis
+    service: str
+    items: tuple[InstanceRow, ...]
+    unattributed: int = 0
+    not_polled: tuple[str, ...] = ()
+
+
+Report = InstanceList | ServiceAverages | ServicesAtRisk | TrackRound
+
+
+AnyReport = TypeVar("AnyReport", bound=Report)
 
 
 class Stamp(NamedTuple):
@@ -145,31 +163,36 @@ class Stamp(NamedTuple):
     observed_at: datetime
 
 
-class TrackRound(NamedTuple):
-    """One round of tracking a service, counted from 1.
+class Outage(NamedTuple):
+    """The rounds that failed one after the other, the last of them with that error."""
 
-    ``missed`` is how many rounds before this one were due and left out because the one before
-    them took too long. ``failure`` says why the round failed, where it did; the rows then are the
-    members last known, each Unknown. ``coverage`` and ``rejected`` are the whole fleet's; None and
-    empty in a failed round. ``stale_list`` tells of a list of servers that is not this round's own.
-    ``unattributed`` counts the unknown instances that may be of any service, this one included.
-    ``not_polled`` are members without a row, for they were not polled in this round: one that was
-    recorded for another service's sake.
+    since: datetime
+    rounds: int
+    error: Exception
+
+
+class Round(NamedTuple, Generic[AnyReport]):
+    """One poll of several, counted from 1.
+
+    ``missed`` is how many rounds before this one were due and left out because the one before them
+    took too long. With an ``outage`` this round failed, and the report is what was last known.
     """
 
-    round: int
-    observed_at: datetime
-    took_seconds: float
-    service: str
-    items: tuple[InstanceRow, ...]
-    coverage: Coverage | None
-    rejected: tuple[str, ...]
+    number: int
     missed: int
-    failure: str | None
-    stale_list: StaleList | None = None
-    policy: HealthPolicy = HealthPolicy()
-    unattributed: int = 0
-    not_polled: tuple[str, ...] = ()
+    observed_at: datetime
+    took_s: float
+    report: AnyReport
+    outage: Outage | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.number, self.observed_at)
+
+    @property
+    def failure(self) -> str | None:
+        """Why this round failed, for people; None where it did not."""
+        return None if self.outage is None else str(self.outage.error)
 
 
 class TrackedInstance(NamedTuple):

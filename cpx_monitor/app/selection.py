@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from cpx_monitor.app.reports import (
+    AnyReport,
     InstanceList,
     InstanceRow,
     Load,
-    Report,
     ServiceAtRisk,
     ServiceAverage,
     ServiceAverages,
     ServicesAtRisk,
     Spread,
     TrackRound,
+    counted,
     worst_verdict,
 )
 from cpx_monitor.domain.fleet import Snapshot, address_order
@@ -26,17 +27,19 @@ _WORST_FIRST: tuple[Status | Verdict, ...] = (
     *(Verdict.AT_RISK, Verdict.POSSIBLY_AT_RISK, Verdict.OK),
 )
 
-AnyReport = TypeVar("AnyReport", bound=Report | TrackRound)
-
 
 class NoSuchService(Exception):
-    """The fleet has no service of that name; ``known`` are the names it has."""
+    """The fleet has no service of that name; ``known`` are the names it has. The message says so,
+    for people.
+    """
 
     def __init__(self, name: str, known: Sequence[str], unattributed: int) -> None:
-        super().__init__(name)
+        among = f"among {counted(len(known), 'service')}"
+        if unattributed:
+            among += f" ({counted(unattributed, 'instance')} did not say which)"
+        super().__init__(f"no service '{name}' {among}")
         self.name = name
         self.known = tuple(known)
-        self.unattributed = unattributed
 
 
 class NoSuchColumn(Exception):

@@ -5,41 +5,81 @@ import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Trouble
-from cpx_monitor.app.reports import Coverage, TrackRound
+from cpx_monitor.app.reports import Basis, Coverage, Round, TrackRound
+from cpx_monitor.app.rounds import rounds
 from cpx_monitor.app.selection import the_service
 from cpx_monitor.app.use_cases import row_of, why_no_verdict
 from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, in_address_order
-from cpx_monitor.domain.health import HealthPolicy
+from cpx_monitor.domain.health import HealthPolicy, Status
 
 ROUNDS_TO_ASK_EVERYBODY = 20
 MOST_GONE = 1000
 
 
 def track(
-    fleet: Fleet,
-    clock: Clock,
-    service: str,
-    policy: HealthPolicy,
-    pace: Iterable[int],
-) -> Iterator[TrackRound]:
-    """Look at a service again and again, a round whenever ``pace`` yields how many were left out.
-
-    Members and newcomers are asked every time, all others at least once in
-    ``ROUNDS_TO_ASK_EVERYBODY``.
+    fleet: Fleet, clock: Clock, service: str, policy: HealthPolicy, pace: Iterable[int]
+) -> Iterator[Round[TrackRound]]:
+    """A service's instances, a round whenever ``pace`` yields how many were missed.
 
     Raises:
         FleetUnavailable: the first round has no list of servers, or no answer from any of them.
             Later rounds that fail are yielded, and the next one goes on.
         NoSuchService: the first round shows no service of that name.
     """
-    members: _Members | None = None
-    for number, missed in enumerate(pace, start=1):
-        if members is None:
-            first = fleet.snapshot()
-            members = _Members(_existing_service(first, service))
-            yield _round(number, missed, first, members, policy)
+    tracking = Tracking(fleet, service, policy)
+    return rounds(tracking.poll, tracking.last_known, clock, pace)
+
+
+class Tracking:
+    """Polls a service again and again: its members and newcomers every time, all other instances
+    at least once in ``ROUNDS_TO_ASK_EVERYBODY``.
+    """
+
+    def __init__(self, fleet: Fleet, service: str, policy: HealthPolicy) -> None:
+        self._fleet = fleet
+        self._wanted = service
+        self._policy = policy
+        self._members: _Members | None = None
+
+    def poll(self) -> TrackRound:
+        """
+        Raises:
+            FleetUnavailable, NoSuchService: see ``track``.
+        """
+        if self._members is None:
+            snapshot = self._fleet.snapshot()
+            self._members = _Members(_existing_service(snapshot, self._wanted))
         else:
-            yield _next_round(number, missed, fleet, clock, members, policy)
+            snapshot = self._fleet.snapshot(self._members.to_ask)
+            if not (snapshot.observations or snapshot.not_asked):
+                raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
+        self._members.learn(snapshot)
+        return self._round_of(snapshot, self._members)
+
+    def last_known(self, before: TrackRound, reason: str) -> TrackRound:
+        """The members last known, each Unknown for that reason."""
+        assert self._members is not None  # there was a round before
+        rows = (row_of(seen, self._policy) for seen in self._members.all_unknown(reason))
+        return before._replace(items=tuple(rows), unattributed=0, not_polled=())
+
+    def _round_of(self, snapshot: Snapshot, members: "_Members") -> TrackRound:
+        return TrackRound(
+            basis=Basis(
+                source=snapshot.source,
+                observed_at=snapshot.observed_at,
+                took_seconds=snapshot.took_s,
+                policy=self._policy,
+                coverage=members.coverage(len(snapshot.rejected)),
+                healthy=members.healthy(self._policy),
+                rejected=snapshot.rejected,
+                no_verdict_because=None,
+                stale_list=snapshot.stale_list,
+            ),
+            service=members.service,
+            items=tuple(row_of(seen, self._policy) for seen in members.rows()),
+            unattributed=members.unattributed(),
+            not_polled=members.not_polled(),
+        )
 
 
 class _Members:
@@ -115,6 +155,9 @@ class _Members:
         listed = len(self._last_seen)
         return Coverage(listed, listed - unknown, unknown, rejected)
 
+    def healthy(self, policy: HealthPolicy) -> int:
+        return sum(policy.status_of(seen) is Status.HEALTHY for seen in self._last_seen.values())
+
     def unattributed(self) -> int:
         unknown = (ip for ip, seen in self._last_seen.items() if isinstance(seen, Unknown))
         return sum(ip not in self._service_of for ip in unknown)
@@ -129,53 +172,3 @@ def _existing_service(snapshot: Snapshot, wanted: str) -> str:
         trouble = Trouble.NOTHING_ANSWERED if listed else Trouble.LISTS_NOTHING
         raise FleetUnavailable(nothing_known, trouble)
     return the_service(snapshot, wanted)
-
-
-def _next_round(
-    number: int,
-    missed: int,
-    fleet: Fleet,
-    clock: Clock,
-    members: _Members,
-    policy: HealthPolicy,
-) -> TrackRound:
-    observed_at, began_s = clock.now(), clock.monotonic_s()
-    try:
-        snapshot = fleet.snapshot(members.to_ask)
-        if not (snapshot.observations or snapshot.not_asked):
-            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
-    except FleetUnavailable as error:
-        return TrackRound(
-            round=number,
-            observed_at=observed_at,
-            took_seconds=clock.monotonic_s() - began_s,
-            service=members.service,
-            items=tuple(row_of(seen, policy) for seen in members.all_unknown(str(error))),
-            coverage=None,
-            rejected=(),
-            missed=missed,
-            failure=str(error),
-            policy=policy,
-        )
-    return _round(number, missed, snapshot, members, policy)
-
-
-def _round(
-    number: int, missed: int, snapshot: Snapshot, members: _Members, policy: HealthPolicy
-) -> TrackRound:
-    members.learn(snapshot)
-    return TrackRound(
-        round=number,
-        observed_at=snapshot.observed_at,
-        took_seconds=snapshot.took_s,
-        service=members.service,
-        items=tuple(row_of(seen, policy) for seen in members.rows()),
-        coverage=members.coverage(len(snapshot.rejected)),
-        rejected=snapshot.rejected,
-        missed=missed,
-        failure=None,
-        stale_list=snapshot.stale_list,
-        policy=policy,
-        unattributed=members.unattributed(),
-        not_polled=members.not_polled(),
-    )

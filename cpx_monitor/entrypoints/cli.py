@@ -1,4 +1,20 @@
-"""cpx-monitor: what runs on Cloud Provider X, and whether it is well.
+"""cpx-monitor: from the words of a command line to a command and its exit code."""
+
+from collections.abc import Sequence
+
+from cpx_monitor import __version__
+from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.bootstrap import Connect, connect
+from cpx_monitor.entrypoints.commands.registry import COMMANDS, command, every_option
+from cpx_monitor.entrypoints.options.arguments import Arguments
+from cpx_monitor.entrypoints.options.option import UsageError
+from cpx_monitor.entrypoints.options.profile import with_profile
+from cpx_monitor.entrypoints.options.words import UnknownOption, asks_for_help, read_words
+from cpx_monitor.entrypoints.process import run_as_process
+from cpx_monitor.entrypoints.terminal.console import Console
+
+HELP = """\
+cpx-monitor: what runs on Cloud Provider X, and whether it is healthy.
 
 Usage:
   cpx-monitor <command> [<arguments>...]
@@ -6,13 +22,7 @@ Usage:
   cpx-monitor --help | --version
 
 Commands:
-  list        every instance: address, service, status, CPU and memory
-  averages    per service: instances, healthy, mean CPU and memory
-  at-risk     services with fewer healthy instances than they need
-  track       CPU and memory of a service's instances over time
-  plot        a recording as a picture
-  config      every effective setting and where it came from
-  completion  a script by which bash, zsh or fish completes all this
+{commands}
   help        the help of a command
 
 The API is at --url or CPX_URL, by default http://localhost:8080.
@@ -22,44 +32,29 @@ Exit codes: 0 done, 1 done but incomplete, 2 a service is at risk,
 3 nothing can be said: no API, no such service, wrong usage.
 """
 
-from collections.abc import Sequence
-
-from cpx_monitor import __version__
-from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.commands.help import COMMANDS, command, every_option, usage_of
-from cpx_monitor.entrypoints.options.arguments import PROFILE, Arguments, Origin
-from cpx_monitor.entrypoints.options.words import (
-    UnknownOption,
-    UsageError,
-    asks_for_help,
-    known_options,
-    read_words,
-)
-from cpx_monitor.entrypoints.process import run_as_process
-from cpx_monitor.entrypoints.terminal.console import Console
-
 
 def main() -> int:
     """The console script."""
     return run_as_process(run)
 
 
-def run(argv: Sequence[str], console: Console) -> int:
-    """One command from its words to its exit code."""
+def run(argv: Sequence[str], console: Console, connect: Connect = connect) -> int:
+    """One command from its words to its exit code; ``connect`` makes the fleet it works with."""
     if not argv:
         raise UsageError(
             "no command is given", f"one of {', '.join(COMMANDS)}; see `cpx-monitor --help`"
         )
     name, rest = argv[0], list(argv[1:])
     if name in ("-h", "--help") or (name == "help" and rest in ([], ["help"], ["--help"])):
-        console.write(__doc__)
+        lines = (f"  {each.name:10}  {each.summary}" for each in COMMANDS.values())
+        console.write(HELP.format(commands="\n".join(lines)))
     elif name in ("__complete", "__complete_in_bash"):
         from cpx_monitor.entrypoints.completion.candidates import complete, complete_in_bash
 
         if name == "__complete":
-            return complete(rest, console)
+            return complete(rest, console, connect)
         line, replaced = rest
-        return complete_in_bash(line, replaced, console)
+        return complete_in_bash(line, replaced, console, connect)
     elif name == "--version":
         console.write(f"cpx-monitor {__version__}\n")
     elif name == "help":
@@ -67,21 +62,27 @@ def run(argv: Sequence[str], console: Console) -> int:
             raise UsageError(
                 f"unexpected argument '{rest[1]}'", "usage: cpx-monitor help <command>"
             )
-        console.write(usage_of(rest[0]))
+        console.write(command(rest[0]).help)
     elif asks_for_help(rest):
-        console.write(usage_of(name))
+        console.write(command(name).help)
     else:
-        try:
-            words = read_words(usage_of(name), f"cpx-monitor {name}", rest)
-        except UnknownOption as error:
-            raise UsageError(str(error), _elsewhere(error.name) or error.hint) from None
-        return command(name).run(with_profile(Arguments(words, console.environ)), console)
+        return _run_command(name, rest, console, connect)
     return exit_codes.DONE
+
+
+def _run_command(name: str, rest: Sequence[str], console: Console, connect: Connect) -> int:
+    chosen = command(name)
+    try:
+        words = read_words(chosen, rest)
+    except UnknownOption as error:
+        raise UsageError(str(error), _elsewhere(error.name) or error.hint) from None
+    arguments = with_profile(Arguments(words, console.environ), every_option())
+    return chosen.load().run(arguments, console, connect)
 
 
 _MEANT = {
     **{f"--{name}": f"use -o {name}" for name in ("json", "jsonl", "csv", "wide", "table")},
-    **dict.fromkeys(("--watch", "-w", "--follow", "-f"), "--every=<s> looks again and again"),
+    **dict.fromkeys(("--watch", "-w", "--follow", "-f"), "--every=<s> polls again and again"),
     **dict.fromkeys(("--limit", "--head", "-n"), "--top=<n> keeps the first rows"),
     **dict.fromkeys(("--format", "--out"), "use -o, --output=<format>"),
     **dict.fromkeys(("--sort", "--order-by"), "did you mean --sort-by?"),
@@ -93,23 +94,8 @@ _MEANT = {
 
 
 def _elsewhere(option: str) -> str | None:
-    """Where an option is one that is not one here."""
-    owners = [name for name in COMMANDS if option in known_options(usage_of(name))]
+    """Where an option of that name is found, or what does here what it does elsewhere."""
+    owners = [each.name for each in COMMANDS.values() if option in each.option_of]
     if owners:
         return f"it is an option of {' and '.join(owners)}"
     return _MEANT.get(option)
-
-
-def with_profile(arguments: Arguments) -> Arguments:
-    """
-    Raises:
-        UsageError: a profile is named that cannot be had.
-    """
-    name = arguments.given(PROFILE)
-    if PROFILE.name not in arguments.words or not name:
-        return arguments
-    from cpx_monitor.entrypoints.options.profile import load_profile
-
-    profile = load_profile(name, arguments.environ, every_option())
-    is_named_by_flag = arguments.found(PROFILE.name)[0] is Origin.FLAG
-    return arguments._replace(profile=profile._replace(is_named_by_flag=is_named_by_flag))

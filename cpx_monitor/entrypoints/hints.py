@@ -3,9 +3,8 @@
 import errno
 
 from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
-from cpx_monitor.app.reports import counted
 from cpx_monitor.app.selection import NoSuchColumn, NoSuchService
-from cpx_monitor.entrypoints.options.words import nearest
+from cpx_monitor.entrypoints.options.nearest import nearest
 
 _ULIMIT = "`ulimit -n` tells how many files may be open, `ulimit -u` how many threads there may be"
 
@@ -44,7 +43,8 @@ def told(error: Exception) -> tuple[str, str | None] | None:
         case FleetUnavailable():
             return str(error), for_trouble(error.trouble)
         case NoSuchService():
-            return _no_such_service(error)
+            near = nearest(error.name, error.known)
+            return str(error), near or "`cpx-monitor averages` shows the services there are"
         case NoSuchColumn():
             columns = ", ".join(name for name in error.known if "_" not in name)
             near = nearest(error.name, error.known)
@@ -54,13 +54,3 @@ def told(error: Exception) -> tuple[str, str | None] | None:
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             return "too many open files on this machine", _ULIMIT
     return None
-
-
-def _no_such_service(error: NoSuchService) -> tuple[str, str]:
-    among = f"among {counted(len(error.known), 'service')}"
-    if error.unattributed:
-        among += f" ({counted(error.unattributed, 'instance')} did not say which)"
-    return (
-        f"no service '{error.name}' {among}",
-        nearest(error.name, error.known) or "`cpx-monitor averages` shows the services there are",
-    )

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.options.option import UsageError
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed, OutputFailed
 from cpx_monitor.entrypoints.terminal.signals import Interrupted, ignore_repetitions, interruptible
 

@@ -1,26 +1,100 @@
-"""cpx-server: a CPX API to try things on.
+"""cpx-server: a CPX API to try things on."""
 
-Usage:
-  cpx-server <port> [options] [--fault=<fault>]...
+import contextlib
+import errno
+import gc
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-Port 0 takes a free one. The first line on stdout says where it listens.
-GET /_stats tells how often each address was asked for, and how many
-requests were under way at once at the most.
+from cpx_monitor import __version__
+from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.commands.command import Command
+from cpx_monitor.entrypoints.options import catalogue as options
+from cpx_monitor.entrypoints.options import values
+from cpx_monitor.entrypoints.options.arguments import Arguments, read
+from cpx_monitor.entrypoints.options.option import Group, Option, UsageError
+from cpx_monitor.entrypoints.options.words import asks_for_help, read_words
+from cpx_monitor.entrypoints.process import run_as_process
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.signals import Interrupted, held, notice_while_waiting
+from cpx_monitor.simulator.faults import TLS, Fault, parse_fault
+from cpx_monitor.simulator.simulation import Simulation
+from cpx_monitor.simulator.stats import SimulatedFleet
 
-Options:
-      --host=<host>            the address to listen on (default: localhost)
-      --behaviour=<name>       reference: one thread, HTTP/1.0, backlog 5;
-                               fleet: keep-alive HTTP/1.1, for many instances
-                               (default: reference)
-      --instances=<n>          how many servers it lists (default: 150)
-      --seed=<n>               the same seed gives the same numbers
-                               (default: random at every request)
-      --latency=<20ms>         how long it takes over each answer (default: 0)
-      --fault=<fault>          what goes wrong, and with whom: see below; may be
-                               given more than once, the first that fits counts
-  -h, --help                   this help
-      --version                the version
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
+MAX_INSTANCES = 1_000_000
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:-]+", text, re.ASCII):
+        raise ValueError("expected a host name or an address")
+    return text
+
+
+def _seed(text: str) -> int | None:
+    return values.whole_number(0, 999_999_999_999)(text) if text else None
+
+
+def _latency_s(text: str) -> float:
+    return 0.0 if text == "0" else values.duration_s(text)
+
+
+PORT = Option("<port>", values.whole_number(0, 65_535), "0 takes a free one", "<port>")
+HOST = Option("--host", _host, "the address to listen on", "<host>", default="localhost")
+BEHAVIOUR = Option(
+    "--behaviour",
+    values.one_of("reference", "fleet"),
+    "reference: one thread, HTTP/1.0, backlog 5; fleet: keep-alive HTTP/1.1, for many instances",
+    "<name>",
+    default="reference",
+    choices=("reference", "fleet"),
+)
+INSTANCES = Option(
+    "--instances",
+    values.whole_number(0, MAX_INSTANCES),
+    "how many servers it lists",
+    "<n>",
+    default="150",
+)
+SEED = Option(
+    "--seed",
+    _seed,
+    "the same seed gives the same numbers",
+    "<n>",
+    default_note="random at every request",
+)
+LATENCY = Option("--latency", _latency_s, "how long each answer takes", "<20ms>", default="0")
+FAULT = Option(
+    "--fault",
+    parse_fault,
+    "what goes wrong, and where: see below; repeatable, the first that fits counts",
+    "<fault>",
+    is_repeatable=True,
+)
+VERSION = Option("--version", bool, "show the version")
+
+SERVER = Command(
+    name="",
+    program="cpx-server",
+    summary="a CPX API to try things on",
+    about="""\
+The first line on stdout says where it listens. GET /_stats tells how often
+each address was requested, and the most requests that were in flight at once.
+""",
+    examples="""\
+  cpx-server 8080
+  cpx-server 8080 --behaviour=fleet --instances=10000 --latency=20ms
+  cpx-server 8080 --fault=never@10% --fault=list-duplicates --seed=7
+""",
+    arguments=(PORT,),
+    groups=(Group("", (HOST, BEHAVIOUR, INSTANCES, SEED, LATENCY, FAULT, options.HELP, VERSION)),),
+    notes="""\
 Faults:
   <kind>[*<times>|~<n>][@<instances>], where <instances> is an address, a
   share, a block of neighbours or so many in turn, such as
@@ -57,67 +131,8 @@ Faults:
   TLS          tls (no fault) tls-expired tls-self-signed tls-other-name;
                the second line on stdout names the file to trust; needs trustme
                (python -m pip install 'cpx-monitor[simulator]')
-
-Examples:
-  cpx-server 8080
-  cpx-server 8080 --behaviour=fleet --instances=10000 --latency=20ms
-  cpx-server 8080 --fault=never@10% --fault=list-duplicates --seed=7
-"""
-
-import contextlib
-import errno
-import gc
-import os
-import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-from cpx_monitor import __version__
-from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.options.arguments import (
-    Arguments,
-    Option,
-    duration_s,
-    one_of,
-    whole_number,
+""",
 )
-from cpx_monitor.entrypoints.options.words import UsageError, asks_for_help, read_words
-from cpx_monitor.entrypoints.process import run_as_process
-from cpx_monitor.entrypoints.terminal.console import Console
-from cpx_monitor.entrypoints.terminal.signals import Interrupted, held, notice_while_waiting
-from cpx_monitor.simulator.faults import TLS, Fault, parse_fault
-from cpx_monitor.simulator.simulation import Simulation
-from cpx_monitor.simulator.stats import SimulatedFleet
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
-
-MOST_INSTANCES = 1_000_000
-
-
-def _host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._:-]+", text, re.ASCII):
-        raise ValueError("a host name or an address is wanted")
-    return text
-
-
-def _seed(text: str) -> int | None:
-    return whole_number(0, 999_999_999_999)(text) if text else None
-
-
-def _latency_s(text: str) -> float:
-    return 0.0 if text == "0" else duration_s(text)
-
-
-PORT = Option("<port>", whole_number(0, 65_535), "8080")
-HOST = Option("--host", _host, "localhost")
-BEHAVIOUR = Option("--behaviour", one_of("reference", "fleet"), "reference")
-INSTANCES = Option("--instances", whole_number(0, MOST_INSTANCES), "150")
-SEED = Option("--seed", _seed, "")
-FAULT = Option("--fault", parse_fault, "")
-LATENCY = Option("--latency", _latency_s, "0")
 
 
 class Server(Protocol):
@@ -134,15 +149,15 @@ def main() -> int:
 
 def run(argv: Sequence[str], console: Console) -> int:
     if asks_for_help(argv):
-        console.write(__doc__)
+        console.write(SERVER.help)
         return exit_codes.DONE
     if "--version" in argv:
         console.write(f"cpx-server {__version__}\n")
         return exit_codes.DONE
-    arguments = Arguments(read_words(__doc__, "cpx-server", argv), console.environ)
+    arguments = Arguments(read_words(SERVER, argv), console.environ)
     host = arguments.value(HOST)
     shown_host = f"[{host}]" if ":" in host else host
-    faults = [arguments.read(FAULT, text) for text in arguments.words["--fault"]]
+    faults = [read(FAULT, text) for text in arguments.texts(FAULT)]
     is_fleet = arguments.value(BEHAVIOUR) == "fleet"
     # Being told to stop is how it ends.
     with contextlib.suppress(Interrupted), _tls(faults, host, is_fleet) as (tls, authority_file):

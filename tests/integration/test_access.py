@@ -113,7 +113,7 @@ def test_a_file_without_a_certificate_is_no_authority(monitor, tmp_path):
 
     ended = monitor("list", f"--ca-file={tmp_path}/empty", url="https://localhost:1")
 
-    assert ended.stderr == f"error: --ca-file={tmp_path}/empty: it holds no certificate\n"
+    assert ended.stderr == f"error: {tmp_path}/empty holds no certificate\n"
 
 
 def test_that_the_certificate_is_not_verified_is_told(monitor):

@@ -236,7 +236,7 @@ class TestWhatTheListHolds:
 
         assert ended.returncode == 1
         assert json.loads(ended.stdout)["coverage"]["rejected"] == 2
-        assert "2 listed entries are no addresses and left out: '../secret', " in ended.stderr
+        assert "ignored 2 list entries that are not IP addresses: '../secret', " in ended.stderr
         assert set(server.asked) == {"/servers", "/10.58.1.1"}
 
     def test_an_ipv6_address_is_shown_canonically_and_asked_for_as_listed(self, serve, monitor):

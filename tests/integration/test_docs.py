@@ -16,7 +16,7 @@ PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
     *("record-an-incident", "proxy-and-tls", "make-it-yours", "as-a-library"),
 ]
-WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "reliability", "soak"]
+WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "options", "reliability", "soak"]
 
 
 def examples(page):

@@ -49,7 +49,7 @@ class TestAnInstanceThatFails:
         assert listed.returncode == 1
         row = listed.stdout.splitlines()[3]
         assert row.startswith("10.58.1.2  ")
-        assert row.endswith(f"  Unknown          -      -  {reason}")
+        assert row.endswith(f"  Unknown          -       -  {reason}")
         assert document["coverage"]["unknown"] == 1
         assert [item["cpu_percent"]["mean"] for item in document["items"]] == [20]
 
@@ -69,7 +69,7 @@ class TestAnInstanceThatFails:
 
         assert ended.returncode == 1
         assert ended.stdout.count("Healthy") == 2
-        assert "Unknown          -      -  answered 503\n" in ended.stdout
+        assert "Unknown          -       -  answered 503\n" in ended.stdout
         assert (server.asked["/10.58.1.2"], server.asked["/10.58.1.3"]) == (2, 2)
 
     @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ class TestAnInstanceThatFails:
         ended = monitor("list", "--deadline=0.5", "--concurrency=2", url=url)
 
         assert ended.returncode == 3
-        reasons = [line.partition("-      -  ")[2] for line in ended.stdout.splitlines()[2:]]
+        reasons = [line.partition("-       -  ")[2] for line in ended.stdout.splitlines()[2:]]
         assert sorted(reasons) == [
             *["no answer within the deadline of 0.5 s"] * 2,
             "not polled before the deadline of 0.5 s",

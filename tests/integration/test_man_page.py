@@ -15,6 +15,13 @@ def test_the_man_page_says_what_the_help_says():
     assert page() == PAGE.read_text(encoding="utf-8"), "make man writes it anew"
 
 
+def test_the_page_of_options_says_what_the_catalogue_says():
+    page = runpy.run_path(str(ROOT / "scripts" / "options_page.py"))["page"]
+
+    written = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    assert page() == written, "make man writes it anew"
+
+
 def test_the_man_page_is_well_formed():
     if shutil.which("mandoc") is None:
         pytest.skip("mandoc is not installed, so the man page was not looked through")

@@ -48,7 +48,8 @@ def test_an_incident_plays_back_to_the_same_records_and_summary(incident, monito
 
     assert replayed.returncode == 0
     assert replayed.stdout == lived.stdout
-    assert summary_of(replayed) == summary_of(lived)
+    # On a busy machine a round may have been missed, and that is not recorded.
+    assert summary_of(replayed) == re.sub(r", \d+ more missed", "", summary_of(lived))
     assert re.search(r"^10\.58\.1\.20 +- +- .* 0% +100% +0$", summary_of(lived), re.MULTILINE)
 
 
@@ -116,10 +117,13 @@ def test_a_round_that_fails_is_recorded_and_played_back(monitor, serve, tmp_path
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["list", "--from=x", "--every=1"], "--every looks again, and --from=x stays as it is"),
+        (["list", "--from=x", "--every=1"], "--every polls again, and --from=x stays as it is"),
         (["track", "A", "--from=x", "--every=1"], "--every is for a fleet: a recording has its"),
         (["track", "A", "--speed=2"], "--speed is for a recording"),
-        (["track", "A", "--from=x", "--speed=0"], "--speed=0: a factor such as 1, 0.5 or 60"),
+        (
+            ["track", "A", "--from=x", "--speed=0"],
+            "--speed=0: expected a factor such as 1, 0.5 or 60",
+        ),
         (["list", "--from=x", "--record=y"], "--from reads a recording, --record makes one"),
         (["list", "--from=x", "--url=y"], "--from reads a recording, --url names a server"),
         (["list", "--from=x"], "cannot read x: no such file or directory"),
@@ -127,7 +131,7 @@ def test_a_round_that_fails_is_recorded_and_played_back(monitor, serve, tmp_path
         (["list", "--demo", "--record=/nowhere/x"], "cannot write /nowhere/x: no such file"),
         (["list", "--demo", "--record=/dev/full"], "cannot write /dev/full: no space left on"),
         (["plot", "x"], "cannot read x: no such file or directory"),
-        (["plot", "x", "--output=x.gif"], "--output=x.gif: a file that ends with .svg or .png is"),
+        (["plot", "x", "--output=x.gif"], "--output=x.gif: expected a file name that ends with"),
     ],
 )
 def test_what_cannot_be_is_said(words, error):

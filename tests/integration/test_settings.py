@@ -110,19 +110,19 @@ def test_a_variable_for_colours_is_weaker_than_a_profile_that_a_flag_names_only(
         ("", "error: no profile 'prodd' in {path}\nhint:  a section [prodd] there would hold"),
         (
             "[prodd]\nmax_cpu = 1",
-            "[prodd] has 'max_cpu', which is no option\nhint:  did you mean max-",
+            "[prodd] has 'max_cpu', which is not an option\nhint:  did you mean max-",
         ),
         (
             "[prodd]\nmax-cpu = [1]",
-            "error: {path}: [prodd] max-cpu: a text or a number is wanted\n",
+            "error: {path}: [prodd] max-cpu: expected a text or a number\n",
         ),
-        ("[prodd]\nreverse = 1", "error: {path}: [prodd] reverse: true or false is wanted\n"),
-        ("[prodd]\nprofile = 'x'", "[prodd] has 'profile', which is no option\n"),
+        ("[prodd]\nreverse = 1", "error: {path}: [prodd] reverse: expected true or false\n"),
+        ("[prodd]\nprofile = 'x'", "[prodd] has 'profile', which is not an option\n"),
         (
             "[prodd]\nmax-cpu = 101",
-            "error: profile prodd: max-cpu=101: a percentage from 0 to 100 is wanted\n",
+            "error: profile prodd: max-cpu=101: expected a percentage from 0 to 100\n",
         ),
-        ("[prodd\n", "error: {path} is no TOML: "),
+        ("[prodd\n", "error: {path} is not TOML: "),
     ],
 )
 def test_what_is_wrong_with_a_profile_is_said(monitor, configured, text, error):
@@ -138,7 +138,7 @@ def test_a_profile_without_a_file_is_a_mistake(monitor, tmp_path):
     ended = monitor("averages", "--demo", CPX_PROFILE="prod", XDG_CONFIG_HOME=str(tmp_path))
 
     assert ended.returncode == 3
-    assert "cannot be read: no such file or directory" in ended.stderr
+    assert "error: cannot read the profiles in " in ended.stderr
     assert "CPX_PROFILE" in ended.stderr
 
 
@@ -151,7 +151,7 @@ def test_a_setting_that_is_wrong_is_shown_where_it_stands(monitor, configured):
     assert shown["ca-file"].startswith(
         "/nowhere profile mine, wrong: profile mine: ca-file=/nowhere"
     )
-    assert shown["max-memory"].startswith("x flag, wrong: --max-memory=x: a percentage")
+    assert shown["max-memory"].startswith("x flag, wrong: --max-memory=x: expected a percentage")
     assert shown["max-cpu"] == "40 profile mine"
     assert ended.stderr.startswith("error: ")
 

@@ -167,7 +167,9 @@ class TestPiped:
         tracking.send_signal(signal.SIGINT)
 
         told = tracking.communicate(timeout=ENOUGH_S)[1]
-        assert told.startswith("warning: 1 listed entry is no address and left out: 'junk'\nAuth")
+        assert told.startswith(
+            "warning: ignored 1 list entry that is not an IP address: 'junk'\nAuth"
+        )
         assert told.count("junk") == 1
 
     def test_rounds_left_out_by_a_slow_one_are_told(self, serve, track):
@@ -177,5 +179,5 @@ class TestPiped:
         tracking = track(server.url, "AuthService", "--every=0.2")
 
         assert tracking.stderr.readline().endswith(
-            "before round 2 left out: their time had passed\n"
+            "before round 2 missed: the one before took too long\n"
         )

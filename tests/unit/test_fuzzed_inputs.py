@@ -28,10 +28,14 @@ from cpx_monitor.app.ports import RecordingUnusable
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.fleet import Instance, Unknown
 from cpx_monitor.domain.health import HealthPolicy
-from cpx_monitor.entrypoints.commands.help import every_option
+from cpx_monitor.entrypoints.commands.registry import every_option
 from cpx_monitor.entrypoints.completion.candidates import quoted_for_bash
 from cpx_monitor.entrypoints.options.arguments import Arguments
-from cpx_monitor.entrypoints.options.fleet_options import Reading
+from cpx_monitor.entrypoints.options.fleet_options import (
+    FleetOptions,
+    policy_of,
+    recording_to_write,
+)
 from cpx_monitor.entrypoints.options.profile import load_profile
 from cpx_monitor.entrypoints.options.words import UsageError
 from cpx_monitor.entrypoints.terminal.stream import Stream
@@ -293,9 +297,10 @@ class TestProfiles:
             (folder / "config.toml").write_bytes(text.encode("utf-8", "surrogatepass"))
             environ = {"XDG_CONFIG_HOME": str(tmp_path)}
             try:
-                Reading.from_arguments(
-                    Arguments(words, environ, load_profile("p", environ, options))
-                )
+                arguments = Arguments(words, environ, load_profile("p", environ, options))
+                FleetOptions.from_arguments(arguments)
+                policy_of(arguments)
+                recording_to_write(arguments)
             except UsageError as error:
                 complaints.append(str(error))
         assert all(complaints)

@@ -23,6 +23,7 @@ from cpx_monitor.adapters.presenters.sentences import footer, no_risk_sentence
 from cpx_monitor.app.reports import (
     InstanceRow,
     Report,
+    Round,
     ServiceAtRisk,
     ServiceAverage,
     ServicesAtRisk,
@@ -63,29 +64,30 @@ class Height(NamedTuple):
 
 
 def track_frame(
-    shown: TrackRound,
+    shown: Round[TrackRound],
     instances: Sequence[TrackedInstance],
     heading: Heading,
     look: Look,
     height: Height,
 ) -> list[str]:
     """A tracked round: how the service is, then a row for each instance, as far as they fit."""
-    if shown.failure is not None:
+    report, policy = shown.report, shown.report.basis.policy
+    if shown.outage is not None:
         # It is not the instances that failed: what was last known of them stays in view.
         instances = [_as_last_known(each) for each in instances]
-        table = _tracked_table(instances, shown.policy, look)
-        above = [f"{shown.service}: as last known", *_heading_lines(heading, look)]
+        table = _tracked_table(instances, policy, look)
+        above = [f"{report.service}: as last known", *_heading_lines(heading, look)]
         return _framed(above, instances, table, look, height)
-    rows = shown.items
+    rows = report.items
     healthy = sum(row.status is Status.HEALTHY for row in rows)
     summary = (
-        f"{shown.service}: {healthy} of {len(rows)} healthy,"
+        f"{report.service}: {healthy} of {len(rows)} healthy,"
         f" mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
         f" memory {mean(_mean([row.memory_percent for row in rows]))}"
     )
-    if shown.not_polled:
-        summary += f"; {len(shown.not_polled)} not polled"
-    table = _tracked_table(instances, shown.policy, look)
+    if report.not_polled:
+        summary += f"; {len(report.not_polled)} not polled"
+    table = _tracked_table(instances, policy, look)
     return _framed([summary, *_heading_lines(heading, look)], instances, table, look, height)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.app.reports import TrackRound
+from cpx_monitor.app.reports import Round, TrackRound
 from cpx_monitor.domain.health import Status
 
 # Of more instances than so many, the worst have a colour and a name, and the others are grey.
@@ -31,7 +31,7 @@ class _Series(NamedTuple):
     badness: tuple[float, float]
 
 
-def draw_plot(rounds: Sequence[TrackRound], path: str) -> None:
+def draw_plot(rounds: Sequence[Round[TrackRound]], path: str) -> None:
     """Write the picture, as SVG or PNG by the ending of the path; the same rounds give the same.
 
     An instance that is unknown, or not there, leaves a gap; rounds that failed are shaded.
@@ -63,7 +63,7 @@ def draw_plot(rounds: Sequence[TrackRound], path: str) -> None:
         )
 
 
-def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
+def _draw(figure: Any, rounds: Sequence[Round[TrackRound]]) -> None:
     from matplotlib import colormaps, dates
 
     times = [shown.observed_at for shown in rounds]
@@ -72,7 +72,7 @@ def _draw(figure: Any, rounds: Sequence[TrackRound]) -> None:
     colors = [*palette.colors[:7], *palette.colors[8:], "gold"]  # grey is for those not named
     color_of = {each.ip: color for each, color in zip(_named(series), colors, strict=False)}
     cpu, memory = figure.subplots(2, 1, sharex=True)
-    policy = rounds[-1].policy
+    policy = rounds[-1].report.basis.policy
     for axes, name, limit, lines in (
         (cpu, "CPU %", policy.max_cpu_percent, [each.cpu_percent for each in series]),
         (memory, "Memory %", policy.max_memory_percent, [each.memory_percent for each in series]),
@@ -132,10 +132,10 @@ def _means(lines: Sequence[Sequence[float]]) -> list[float]:
     return [sum(values) / len(values) if values else float("nan") for values in known]
 
 
-def _series_of(rounds: Sequence[TrackRound]) -> list[_Series]:
+def _series_of(rounds: Sequence[Round[TrackRound]]) -> list[_Series]:
     missing = float("nan")
-    ips = list(dict.fromkeys(row.ip for shown in rounds for row in shown.items))
-    by_ip = [{row.ip: row for row in shown.items} for shown in rounds]
+    ips = list(dict.fromkeys(row.ip for shown in rounds for row in shown.report.items))
+    by_ip = [{row.ip: row for row in shown.report.items} for shown in rounds]
 
     def values(ip: str, field: str) -> list[float]:
         found = (getattr(rows.get(ip), field, None) for rows in by_ip)
@@ -153,18 +153,18 @@ def _series_of(rounds: Sequence[TrackRound]) -> list[_Series]:
     ]
 
 
-def _failures(rounds: Sequence[TrackRound]) -> list[tuple[datetime, datetime]]:
+def _failures(rounds: Sequence[Round[TrackRound]]) -> list[tuple[datetime, datetime]]:
     """From each round that failed to the next that did not."""
     spans: list[tuple[datetime, datetime]] = []
     for shown, after in zip(rounds, [*rounds[1:], rounds[-1]], strict=True):
-        if shown.failure is not None:
+        if shown.outage is not None:
             spans.append((shown.observed_at, after.observed_at))
     return spans
 
 
-def _title(rounds: Sequence[TrackRound], instances: int) -> str:
+def _title(rounds: Sequence[Round[TrackRound]], instances: int) -> str:
     began, ended = (
         shown.observed_at.strftime("%Y-%m-%d %H:%M:%S") for shown in (rounds[0], rounds[-1])
     )
     count = f"{instances} instances" if instances != 1 else "1 instance"
-    return f"{printable(rounds[0].service)}: {count}, {began} to {ended} UTC"
+    return f"{printable(rounds[0].report.service)}: {count}, {began} to {ended} UTC"

@@ -9,10 +9,10 @@ from typing import Any
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell
 from cpx_monitor.app.reports import (
-    Coverage,
     InstanceList,
     InstanceRow,
     Report,
+    Round,
     ServiceAtRisk,
     ServiceAverage,
     ServiceAverages,
@@ -20,8 +20,6 @@ from cpx_monitor.app.reports import (
     Stamp,
     TrackRound,
 )
-from cpx_monitor.domain.fleet import StaleList
-from cpx_monitor.domain.health import Verdict
 
 SCHEMA = "cpx-monitor/1"
 
@@ -45,46 +43,36 @@ def render_json(report: Report) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def render_jsonl(report: Report | TrackRound, stamp: Stamp | None = None) -> str:
-    """The items, one json object a line; with a stamp, or of a tracked round, each tells when."""
-    when = _when(report, stamp)
+def render_jsonl(report: Report, stamp: Stamp | None = None) -> str:
+    """The items, one json object a line; with a stamp each tells when."""
+    when = _when(stamp)
     return "".join(json.dumps({**when, **_plain(item)}) + "\n" for item in report.items)
 
 
-def render_round(
-    stamp: Stamp,
-    *,
-    took_seconds: float | None,
-    source: str,
-    coverage: Coverage | None,
-    verdict: Verdict | None,
-    failure: str | None,
-    missed: int,
-    stale_list: StaleList | None,
-) -> str:
+def render_round(shown: Round[Any], source: str) -> str:
     """The line that ends a round of a jsonl stream, also of one that failed or shows nothing. Its
     kind tells it from items.
     """
+    basis = shown.report.basis if shown.outage is None else None
+    stale = basis and basis.stale_list
     line = {
         "kind": "Round",
-        "round": stamp.round,
-        "observed_at": timestamp(stamp.observed_at),
-        "took_seconds": None if took_seconds is None else round(took_seconds, 6),
+        "round": shown.number,
+        "observed_at": timestamp(shown.observed_at),
+        "took_seconds": round(shown.took_s, 6),
         "source": source,
-        "coverage": _plain(coverage),
-        "verdict": verdict,
-        "failure": failure,
-        "missed": missed,
-        "list_age_seconds": None if stale_list is None else round(stale_list.age_s, 3),
+        "coverage": basis and _plain(basis.coverage),
+        "verdict": getattr(shown.report, "verdict", None) if basis else None,
+        "failure": shown.failure,
+        "missed": shown.missed,
+        "list_age_seconds": stale and round(stale.age_s, 3),
     }
     return json.dumps(line) + "\n"
 
 
-def render_csv(
-    report: Report | TrackRound, stamp: Stamp | None = None, *, headers: bool = True
-) -> str:
+def render_csv(report: Report, stamp: Stamp | None = None, *, headers: bool = True) -> str:
     """The items as comma-separated values (RFC 4180), a field inside a field as ``a_b``."""
-    when = _when(report, stamp)
+    when = _when(stamp)
     rows = [{**when, **dict(_flat(item))} for item in report.items]
     return _csv([*when, *_COLUMNS[type(report)]], rows, headers)
 
@@ -101,9 +89,7 @@ def render_records(
     return _csv(list(fields), [dict(_flat(record)) for record in records], headers)
 
 
-def _when(report: Report | TrackRound, stamp: Stamp | None) -> dict[str, Any]:
-    if isinstance(report, TrackRound):
-        stamp = Stamp(report.round, report.observed_at)
+def _when(stamp: Stamp | None) -> dict[str, Any]:
     if stamp is None:
         return {}
     return {"round": stamp.round, "observed_at": timestamp(stamp.observed_at)}
@@ -120,7 +106,7 @@ def _csv(columns: list[str], rows: list[dict[str, str | float | None]], headers:
 
 _SPREAD = ("mean", "min", "p95", "max")
 # Written down, because a list without items has columns as well.
-_COLUMNS: dict[type[Report | TrackRound], list[str]] = {
+_COLUMNS: dict[type[Report], list[str]] = {
     InstanceList: [*InstanceRow._fields],
     TrackRound: [*InstanceRow._fields],
     ServiceAverages: [

@@ -28,9 +28,7 @@ _LOAD = (
 _REASON = Column("Reason", free=True)
 
 
-def table_of(
-    report: Report | TrackRound, *, wide: bool = False, stamp: Stamp | None = None
-) -> Table:
+def table_of(report: Report, *, wide: bool = False, stamp: Stamp | None = None) -> Table:
     """With a stamp each row tells its round, and widths hold from round to round as far as they can
     be known: an IPv4 address never needs more than its column has.
     """
@@ -43,7 +41,6 @@ def table_of(
             columns, rows = _services_at_risk(report, wide)
         case TrackRound():
             columns, rows = _track_round(report, wide)
-            stamp = Stamp(report.round, report.observed_at)
     if stamp is None:
         return Table(columns, rows)
     time = stamp.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -59,7 +56,7 @@ def table_of(
 
 
 def render_table(
-    report: Report | TrackRound, look: Look, *, wide: bool = False, stamp: Stamp | None = None
+    report: Report, look: Look, *, wide: bool = False, stamp: Stamp | None = None
 ) -> str:
     return draw(table_of(report, wide=wide, stamp=stamp), look)
 
@@ -73,14 +70,15 @@ def _instance_list(report: InstanceList, wide: bool) -> _Rows:
     return [_IP, _SERVICE, *_LOAD, *([_REASON] if wide else [])], rows
 
 
-def _track_round(shown: TrackRound, wide: bool) -> _Rows:
+def _track_round(report: TrackRound, wide: bool) -> _Rows:
     columns = [
         Column("IP", min_width=len("255.255.255.255")),
-        _SERVICE._replace(min_width=len(shown.service)),
+        _SERVICE._replace(min_width=len(report.service)),
         *_LOAD,
         *([_REASON] if wide else []),
     ]
-    return columns, [(row.ip, *_instance_cells(row, shown.policy, wide)) for row in shown.items]
+    policy = report.basis.policy
+    return columns, [(row.ip, *_instance_cells(row, policy, wide)) for row in report.items]
 
 
 def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:

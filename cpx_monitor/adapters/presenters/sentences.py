@@ -1,8 +1,19 @@
 """What is said of a report beside its table: a line for people, each."""
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from cpx_monitor.app.reports import Report, ServicesAtRisk, TrackRound, counted
+from cpx_monitor.app.ports import FleetUnavailable
+from cpx_monitor.app.reports import (
+    Outage,
+    Report,
+    Round,
+    ServicesAtRisk,
+    Stamp,
+    TrackRound,
+    counted,
+)
 from cpx_monitor.domain.fleet import StaleList
 from cpx_monitor.domain.health import Status
 
@@ -21,31 +32,53 @@ def footer(report: Report) -> str:
     return f"{listed}, {counts} in {basis.took_seconds:.2f} s"
 
 
-def round_footer(shown: TrackRound) -> str:
+def round_footer(shown: Round[TrackRound]) -> str:
     """One line that sums a round up: ``AuthService round 3: 12/15 healthy, …``."""
-    healthy = sum(row.status is Status.HEALTHY for row in shown.items)
-    parts = [f"{healthy}/{len(shown.items)} healthy"]
-    if shown.not_polled:
-        parts.append(f"{len(shown.not_polled)} not polled")
-    if shown.coverage is not None and shown.coverage.unknown:
-        parts.append(f"{shown.coverage.unknown} of {shown.coverage.listed} listed unknown")
-    took = f"in {shown.took_seconds:.2f} s"
-    return f"{shown.service} round {shown.round}: {', '.join(parts)} {took}"
+    report = shown.report
+    healthy = sum(row.status is Status.HEALTHY for row in report.items)
+    parts = [f"{healthy}/{len(report.items)} healthy"]
+    if report.not_polled:
+        parts.append(f"{len(report.not_polled)} not polled")
+    coverage = report.basis.coverage
+    if shown.outage is None and coverage.unknown:
+        parts.append(f"{coverage.unknown} of {coverage.listed} listed unknown")
+    return f"{report.service} round {shown.number}: {', '.join(parts)} in {shown.took_s:.2f} s"
 
 
-def warnings_of_round(
-    number: int, missed: int, failure: str | None, stale_list: StaleList | None
-) -> Iterator[str]:
-    """What is to be said of one of several looks, whatever it was for."""
-    if missed:
-        had_passed = "its time had" if missed == 1 else "their time had"
-        late = f"{counted(missed, 'round')} before round {number}"
-        yield f"{late} left out: {had_passed} passed"
-    if failure is not None:
-        yield f"round {number} failed: {failure}"
-    elif stale_list is not None:
-        age = age_of(stale_list)
-        yield f"round {number}: the list of servers is {age} old: {stale_list.reason}"
+def when(stamp: Stamp) -> str:
+    return f"round {stamp.round} at {stamp.observed_at.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
+def missed_sentence(shown: Round[Any]) -> Iterator[str]:
+    if shown.missed:
+        rounds = counted(shown.missed, "round")
+        yield f"{rounds} before round {shown.number} missed: the one before took too long"
+
+
+def round_warnings(shown: Round[Any]) -> Iterator[str]:
+    """What is to be said of one of several polls, whatever it was for."""
+    yield from missed_sentence(shown)
+    stale = shown.report.basis.stale_list
+    if shown.outage is not None:
+        yield f"round {shown.number} failed: {shown.failure}"
+    elif stale is not None:
+        age = age_of(stale)
+        yield f"round {shown.number}: the list of servers is {age} old: {stale.reason}"
+
+
+# What follows the place, which is in the line above: there is not much room on a screen.
+_CAUSE = re.compile(r".* at \S+?(?: \(port [0-9]+\))?(?: [a-z ]+)?: (.*)", re.DOTALL)
+
+
+def outage_sentence(outage: Outage) -> str:
+    """``CPX API unreachable since 12:03:10 (4 rounds): connection refused``."""
+    failure = str(outage.error)
+    since = f"since {outage.since:%H:%M:%S} ({counted(outage.rounds, 'round')})"
+    if not isinstance(outage.error, FleetUnavailable):
+        return f"{since}: {failure}"
+    what = "unreachable" if failure.startswith("cannot reach CPX") else "failing"
+    cause = _CAUSE.fullmatch(failure)
+    return f"CPX API {what} {since}: {cause[1] if cause else failure}"
 
 
 def warning_of_another_service(recording: str | None, tracked: str, service: str) -> str:
@@ -59,27 +92,31 @@ def age_of(stale_list: StaleList) -> str:
     return f"{stale_list.age_s:.3g} s"
 
 
-def round_warnings(shown: TrackRound, before: TrackRound | None) -> Iterator[str]:
-    """What is to be said of a round beside its rows; what lasts is said when it begins."""
-    yield from warnings_of_round(shown.round, shown.missed, shown.failure, shown.stale_list)
-    if shown.failure is not None:
+def track_warnings(shown: Round[TrackRound], before: Round[TrackRound] | None) -> Iterator[str]:
+    """What is to be said of a tracked round beside its rows; what lasts is said when it begins."""
+    yield from round_warnings(shown)
+    if shown.outage is not None:
         return
-    if not (shown.items or shown.not_polled):
-        yield f"round {shown.round}: no listed instance is known to be of {shown.service}"
-    nameless = shown.unattributed
-    if nameless and (before is None or nameless != before.unattributed):
+    report, basis = shown.report, shown.report.basis
+    last = None if before is None or before.outage is not None else before.report
+    if not (report.items or report.not_polled):
+        yield f"round {shown.number}: no listed instance is known to be of {report.service}"
+    nameless = report.unattributed
+    if nameless and (last is None or nameless != last.unattributed):
         are = "is" if nameless == 1 else "are"
-        listed = shown.coverage.listed if shown.coverage else 0
-        yield f"round {shown.round}: {nameless} of {listed} listed {are} unknown, of any service"
-    if shown.rejected and (before is None or shown.rejected != before.rejected):
-        yield rejected_warning(shown.rejected)
+        listed = basis.coverage.listed
+        yield f"round {shown.number}: {nameless} of {listed} listed {are} unknown, of any service"
+    if basis.rejected and (last is None or basis.rejected != last.basis.rejected):
+        yield rejected_warning(basis.rejected)
 
 
 def rejected_warning(rejected: Sequence[str]) -> str:
     shown = ", ".join(rejected[:5])
     more = f" and {len(rejected) - 5} more" if len(rejected) > 5 else ""
-    what = "entry is no address" if len(rejected) == 1 else "entries are no addresses"
-    return f"{len(rejected)} listed {what} and left out: {shown}{more}"
+    what = "entry that is not an IP address"
+    if len(rejected) > 1:
+        what = "entries that are not IP addresses"
+    return f"ignored {len(rejected)} list {what}: {shown}{more}"
 
 
 def no_risk_sentence(report: ServicesAtRisk) -> str:

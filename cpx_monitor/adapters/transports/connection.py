@@ -13,11 +13,12 @@ import contextlib
 import math
 import socket
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 
 from cpx_monitor.adapters.transports.answer import Answer
+from cpx_monitor.adapters.transports.kept_connections import KeptConnections
 from cpx_monitor.adapters.transports.port import (
     QUIET_S,
     BrokenOff,
@@ -27,9 +28,6 @@ from cpx_monitor.adapters.transports.port import (
     closed_unanswered,
     explained,
 )
-
-if TYPE_CHECKING:
-    from cpx_monitor.adapters.transports.direct import DirectTransport
 
 READABLE, WRITABLE = 1, 2
 
@@ -49,6 +47,24 @@ class PlainHeads(dict[bytes, int]):
             if len(self) >= _MAX_HEADS:
                 self.clear()
             self[answer.head] = length
+
+
+class Server(Protocol):
+    """What a connection knows of the server and of the other connections to it.
+
+    ``not_yet`` are the errors that say that nothing can be read or written yet.
+    """
+
+    is_tls: bool
+    not_yet: tuple[type[OSError], ...]
+    kept: "KeptConnections[DirectConnection]"
+    plain_heads: PlainHeads
+
+    def connect(self, ends_at_s: float) -> tuple[socket.socket, float]:
+        """A connected socket, and how long that took."""
+
+    def take_back(self, connection: "DirectConnection") -> None:
+        """The connection is released."""
 
 
 class DirectConnection:
@@ -78,7 +94,7 @@ class DirectConnection:
         "taken",
     )
 
-    def __init__(self, server: "DirectTransport", before_path: bytes, after_path: bytes) -> None:
+    def __init__(self, server: Server, before_path: bytes, after_path: bytes) -> None:
         self._hub = gevent.get_hub()
         self._server = server
         self._before_path, self._after_path = before_path, after_path

@@ -44,7 +44,9 @@ class DirectTransport:
     def __init__(self, address: str, access: Access = _ANYBODY) -> None:
         parts = urlsplit(address)
         self.is_tls = parts.scheme == "https"
-        self.not_yet = _not_yet_over_tls() if self.is_tls else (BlockingIOError,)
+        self.not_yet: tuple[type[OSError], ...] = (BlockingIOError,)
+        if self.is_tls:
+            self.not_yet = _not_yet_over_tls()
         self.kept: KeptConnections[DirectConnection] = KeptConnections()
         self.plain_heads = PlainHeads()
         self._tls = tls_context(access) if self.is_tls else None
@@ -67,7 +69,7 @@ class DirectTransport:
         return connection
 
     def take_back(self, connection: DirectConnection) -> None:
-        """It is released."""
+        """The connection is released."""
         self._in_use.discard(connection)
         if not self._in_use:
             self._sweep.stop()

@@ -1,77 +1,42 @@
-"""A recording as a picture: CPU and memory of a service's instances over time.
-
-Without --service it is the service that was tracked.
-
-Usage:
-  cpx-monitor plot <recording> [options]
-
-Examples:
-  cpx-monitor track AuthService --record=incident.jsonl
-  cpx-monitor plot incident.jsonl
-  cpx-monitor plot incident.jsonl --service=UserService --output=users.png
-
-Options:
-      --service=<name>        whose instances, in any case
-  -o, --output=<file>         an .svg or a .png (default: the recording's name
-                              with .svg)
-      --max-cpu=<percent>     where the line of the limit is, or CPX_MAX_CPU
-                              (default: 90)
-      --max-memory=<percent>  the same, or CPX_MAX_MEMORY (default: 90)
-      --profile=<name>        a section of config.toml, or CPX_PROFILE
-  -h, --help                  this help
-"""
+"""A recording as a picture: CPU and memory of a service's instances over time."""
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from cpx_monitor.adapters.presenters.escape import printable
+from cpx_monitor.adapters.presenters.plot import PlotLibraryMissing, draw_plot
+from cpx_monitor.adapters.presenters.sentences import warning_of_another_service
+from cpx_monitor.adapters.recordings.reader import RecordedRound, Recording
+from cpx_monitor.adapters.recordings.replay import Replay
+from cpx_monitor.app.ports import RecordingUnusable
+from cpx_monitor.app.reports import Round, TrackRound
+from cpx_monitor.app.tracking import track
+from cpx_monitor.domain.fleet import Snapshot
+from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.options.arguments import NO_PROFILE, Arguments, Option
-from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.bootstrap import Connect
+from cpx_monitor.entrypoints.options import catalogue as options
+from cpx_monitor.entrypoints.options.arguments import NO_PROFILE, Arguments
+from cpx_monitor.entrypoints.options.fleet_options import policy_of
+from cpx_monitor.entrypoints.options.option import UsageError
 from cpx_monitor.entrypoints.terminal.console import Console
-from cpx_monitor.entrypoints.terminal.signals import held
-
-if TYPE_CHECKING:
-    from cpx_monitor.adapters.recordings.reader import RecordedRound
-    from cpx_monitor.app.reports import TrackRound
-    from cpx_monitor.domain.health import HealthPolicy
-
-ENDINGS = (".svg", ".png")
 
 
-def _picture(text: str) -> str:
-    if not text.lower().endswith(ENDINGS):
-        raise ValueError("a file that ends with .svg or .png is wanted")
-    return text
-
-
-OUTPUT = Option("--output", _picture, "")
-SERVICE = Option("--service", str, "")
-
-
-def run(arguments: Arguments, console: Console) -> int:
-    with held():
-        from cpx_monitor.adapters.presenters.escape import printable
-        from cpx_monitor.adapters.presenters.plot import PlotLibraryMissing, draw_plot
-        from cpx_monitor.adapters.presenters.sentences import warning_of_another_service
-        from cpx_monitor.adapters.recordings.reader import Recording
-        from cpx_monitor.domain.health import HealthPolicy
-        from cpx_monitor.entrypoints.options.fleet_options import MAX_CPU, MAX_MEMORY
-
-    recording = arguments.words["<recording>"]
+def run(arguments: Arguments, console: Console, connect: Connect) -> int:
+    recording = arguments.value(options.RECORDING)
     # A profile's output is a format, and its services are several.
     own = arguments._replace(profile=NO_PROFILE)
-    path = own.given(OUTPUT) or f"{os.path.splitext(recording)[0]}.svg"
+    path = own.given(options.OUTPUT_FILE) or f"{os.path.splitext(recording)[0]}.svg"
     if os.path.exists(path) and os.path.samefile(path, recording):
         raise UsageError(f"{path} is the recording itself", "--output=<file> names another file")
-    policy = HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY))
     # At once, for a pipe can be read only once.
     recorded = list(Recording(recording, console.warn).rounds())
-    service = own.given(SERVICE) or _tracked(recorded, recording)
-    rounds = _rounds_of(service, recorded, policy)
+    service = own.given(options.ONE_SERVICE) or _tracked(recorded, recording)
+    rounds = _rounds_of(service, recorded, policy_of(arguments))
+    service = rounds[0].report.service
     tracked = [each.tracked for each in recorded if each.tracked is not None]
-    if tracked and rounds[0].service not in tracked:
-        console.warn(warning_of_another_service(recording, tracked[-1], rounds[0].service))
+    if tracked and service not in tracked:
+        console.warn(warning_of_another_service(recording, tracked[-1], service))
     try:
         draw_plot(rounds, path)
     except PlotLibraryMissing:
@@ -85,16 +50,13 @@ def run(arguments: Arguments, console: Console) -> int:
     return exit_codes.DONE
 
 
-def _tracked(recorded: "Sequence[RecordedRound]", path: str) -> str:
+def _tracked(recorded: Sequence[RecordedRound], path: str) -> str:
     """The service that was tracked last, or the only one there is.
 
     Raises:
         RecordingUnusable: there is none.
         UsageError: there are several, and none was tracked.
     """
-    from cpx_monitor.app.ports import RecordingUnusable
-    from cpx_monitor.domain.fleet import Snapshot
-
     if tracked := [each.tracked for each in recorded if each.tracked is not None]:
         return tracked[-1]
     snapshots = [each.outcome for each in recorded if isinstance(each.outcome, Snapshot)]
@@ -110,10 +72,7 @@ def _tracked(recorded: "Sequence[RecordedRound]", path: str) -> str:
 
 
 def _rounds_of(
-    service: str, recorded: "Sequence[RecordedRound]", policy: "HealthPolicy"
-) -> "list[TrackRound]":
-    from cpx_monitor.adapters.recordings.replay import Replay
-    from cpx_monitor.app.tracking import track
-
+    service: str, recorded: Sequence[RecordedRound], policy: HealthPolicy
+) -> list[Round[TrackRound]]:
     replay = Replay(recorded, lambda _: None, speed=1)
     return list(track(replay, replay, service, policy, replay.pace()))

@@ -1,7 +1,7 @@
 """What the shells' completion asks: what the word under the cursor may become.
 
-The scripts of ``completions`` get a candidate a line: its kind, its text and an explanation, with
-tabs between them. An ``open`` one is an option that wants a value, a ``word`` is complete, and
+The scripts beside this file get a candidate a line: its kind, its text and an explanation, with
+tabs between them. An ``open`` one is an option that needs a value, a ``word`` is complete, and
 ``files`` stands for the names of files, which the shell knows best.
 
 A name from the network is data. One that a terminal could act on is not offered, nor one that would
@@ -10,21 +10,24 @@ be taken for an option; no shell gets a name that it would act on without quotes
 
 import io
 import re
+import shlex
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
+from cpx_monitor.app.selection import columns_of
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.commands.help import COMMANDS, command, usage_of
+from cpx_monitor.entrypoints.bootstrap import Connect
+from cpx_monitor.entrypoints.commands.command import Command
+from cpx_monitor.entrypoints.commands.registry import COMMANDS, command, every_option
+from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
-from cpx_monitor.entrypoints.options.words import (
-    KnownOption,
-    UsageError,
-    known_options,
-    positionals_of,
-    read_words,
-)
+from cpx_monitor.entrypoints.options.fleet_options import FleetOptions
+from cpx_monitor.entrypoints.options.option import COLUMNS, PROFILES, SERVICES, Option, UsageError
+from cpx_monitor.entrypoints.options.option import FILES as FILE_NAMES
+from cpx_monitor.entrypoints.options.profile import profile_names, with_profile
+from cpx_monitor.entrypoints.options.words import arguments_in, read_words
 from cpx_monitor.entrypoints.terminal.console import Console
 
 # A user who pressed tab waits no longer; the process ends then, whatever it does.
@@ -40,33 +43,22 @@ class Candidate(NamedTuple):
 
 FILES = Candidate("", kind="files")
 
-_CHOICES = {
-    "--color": ("auto", "always", "never"),
-    "--transport": ("auto", "direct", "requests"),
-    "--status": ("healthy", "unhealthy", "unknown"),
-    "--concurrency": ("auto",),
-    "--speed": ("max",),
-}
-_FILES = ("--from", "--record", "--token-file", "--ca-file")
 
-
-def complete(words: Sequence[str], console: Console) -> int:
+def complete(words: Sequence[str], console: Console, connect: Connect) -> int:
     """For zsh and fish, which quote what they insert, with the words up to the cursor."""
     *before, current = words or [""]
-    found = _fitting(before, current, console)
+    found = _fitting(before, current, console, connect)
     lines = (f"{each.kind}\t{each.text}\t{each.meaning}".rstrip("\t") for each in found)
     console.write("".join(f"{line}\n" for line in lines))
     return exit_codes.DONE
 
 
-def complete_in_bash(line: str, replaced: str, console: Console) -> int:
+def complete_in_bash(line: str, replaced: str, console: Console, connect: Connect) -> int:
     """For bash, which inserts what it gets as it is, with the line up to the cursor.
 
     ``replaced`` is the end of the line for which bash puts it: what follows the last character that
     breaks words there. A word in quotes is not completed.
     """
-    import shlex
-
     raw = re.search(r"(?:\\.|[^\s\\])*$", line)
     if raw is None or set("\"'") & set(raw[0]) or not raw[0].endswith(replaced):
         return exit_codes.DONE
@@ -82,7 +74,7 @@ def complete_in_bash(line: str, replaced: str, console: Console) -> int:
         _files_for_bash(current.removeprefix(kept))
         if each is FILES
         else f"{each.kind}\t{quoted_for_bash(each.text.removeprefix(kept))}"
-        for each in _fitting(before, current, console)
+        for each in _fitting(before, current, console, connect)
         if each is FILES or each.text.startswith(kept)
     ]
     console.write("".join(f"{line}\n" for line in lines))
@@ -103,12 +95,14 @@ def quoted_for_bash(text: str) -> str:
     return re.sub(r"[^\w@%+,./:=-]", r"\\\g<0>", text)
 
 
-def _fitting(before: Sequence[str], current: str, console: Console) -> list[Candidate]:
+def _fitting(
+    before: Sequence[str], current: str, console: Console, connect: Connect
+) -> list[Candidate]:
     """The candidates that begin with what is typed; whatever goes wrong, there are just none."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, ENDS_AFTER_S)
     try:
-        found = list(_candidates(before, current, console))
+        found = list(_candidates(before, current, console, connect))
     except Exception:
         return []
     typed = current.lower()
@@ -120,26 +114,29 @@ def _fitting(before: Sequence[str], current: str, console: Console) -> list[Cand
     ]
 
 
-def _candidates(before: Sequence[str], current: str, console: Console) -> Iterable[Candidate]:
+def _candidates(
+    before: Sequence[str], current: str, console: Console, connect: Connect
+) -> Iterable[Candidate]:
+    """Cases: a command; a value after ``=`` or in a word of its own; an option; an argument."""
     if not before:
-        explained = [Candidate(name, _first_sentence(name)) for name in COMMANDS]
+        explained = [Candidate(each.name, each.summary) for each in COMMANDS.values()]
         return [*explained, Candidate("help", "the help of a command"), *_words_of(_TOP_OPTIONS)]
     name, *rest = before
     if name == "help":
         return _words_of(COMMANDS)
-    options = known_options(usage_of(name))
-    words = _Words(name, rest, console)
+    option_of = command(name).option_of
+    words = _Words(command(name), rest, console, connect)
     if "--" in rest:
-        return words.positionals()
+        return words.arguments()
     if current.startswith("--") and "=" in current:
         option, _, _ = current.partition("=")
-        values = words.values_of(options[option])
+        values = words.values_of(option_of[option])
         return [each if each is FILES else Candidate(f"{option}={each.text}") for each in values]
-    if rest and rest[-1] in options and options[rest[-1]].takes_value:
-        return _no_options(words.values_of(options[rest[-1]]))
+    if rest and rest[-1] in option_of and option_of[rest[-1]].takes_value:
+        return _no_options(words.values_of(option_of[rest[-1]]))
     if current.startswith("-"):
-        return _option_names(options, rest)
-    return _no_options(words.positionals())
+        return _option_names(option_of, rest)
+    return _no_options(words.arguments())
 
 
 _TOP_OPTIONS = ("--help", "--version")
@@ -154,13 +151,9 @@ def _no_options(candidates: Iterable[Candidate]) -> list[Candidate]:
     return [each for each in candidates if not each.text.startswith("-")]
 
 
-def _first_sentence(name: str) -> str:
-    return command(name).__doc__.split("\n")[0].rstrip(".")
-
-
-def _option_names(options: dict[str, KnownOption], rest: Sequence[str]) -> Iterator[Candidate]:
+def _option_names(option_of: Mapping[str, Option[Any]], rest: Sequence[str]) -> Iterator[Candidate]:
     given = {word.partition("=")[0] for word in rest}
-    for option in dict.fromkeys(options.values()):
+    for option in dict.fromkeys(option_of.values()):
         if option.name not in given or option.is_repeatable:
             kind = "open" if option.takes_value else "word"
             yield Candidate(f"{option.name}{'=' * option.takes_value}", option.meaning, kind)
@@ -169,86 +162,55 @@ def _option_names(options: dict[str, KnownOption], rest: Sequence[str]) -> Itera
 class _Words:
     """What stands before the cursor, after the command's name."""
 
-    def __init__(self, name: str, rest: Sequence[str], console: Console) -> None:
-        self._name = name
+    def __init__(
+        self, command: Command, rest: Sequence[str], console: Console, connect: Connect
+    ) -> None:
+        self._command = command
         self._rest = rest
         self._console = console
+        self._connect = connect
 
-    def positionals(self) -> Sequence[Candidate]:
-        if positionals_of(usage_of(self._name), self._rest):
-            return []
-        match self._name:
-            case "track":
-                return self._services()
-            case "plot":
+    def arguments(self) -> Sequence[Candidate]:
+        """For the argument that is still missing."""
+        there = len(arguments_in(self._command, self._rest))
+        missing = self._command.arguments[there:]
+        return self.values_of(missing[0]) if missing else []
+
+    def values_of(self, option: Option[Any]) -> Sequence[Candidate]:
+        match option.completes:
+            case "":
+                return _words_of(option.choices)
+            case name if name == FILE_NAMES:
                 return [FILES]
-            case "completion":
-                from cpx_monitor.entrypoints.commands.completion import SHELLS
-
-                return _words_of(SHELLS)
-        return []
-
-    def values_of(self, option: KnownOption) -> Sequence[Candidate]:
-        match option.name:
-            case "--output":
-                return self._outputs()
-            case "--service":
+            case name if name == SERVICES:
                 return self._services()
-            case "--sort-by":
-                return self._columns()
-            case "--profile":
-                from cpx_monitor.entrypoints.options.profile import profile_names
-
+            case name if name == COLUMNS:
+                return _words_of(columns_of(self._command.load().REPORT))
+            case name if name == PROFILES:
                 return _words_of(profile_names(self._console.environ))
-            case name if name in _FILES:
-                return [FILES]
-        return _words_of(_CHOICES.get(option.name, ()))
-
-    def _outputs(self) -> Sequence[Candidate]:
-        from cpx_monitor.entrypoints.reporting.output import FORMATS
-
-        if self._name == "plot":
-            return [FILES]
-        return _words_of(each for each in FORMATS if not (self._name == "track" and each == "json"))
-
-    def _columns(self) -> Sequence[Candidate]:
-        from cpx_monitor.app import reports
-        from cpx_monitor.app.selection import columns_of
-
-        kinds: dict[str, type[Any]] = {
-            "list": reports.InstanceList,
-            "averages": reports.ServiceAverages,
-            "at-risk": reports.ServicesAtRisk,
-            "track": reports.TrackRound,
-        }
-        return _words_of(columns_of(kinds[self._name]))
+        raise AssertionError(option.completes)
 
     def _services(self) -> Sequence[Candidate]:
         """
         Raises:
             Exception: they could not be fetched, or not soon enough.
         """
-        from cpx_monitor.entrypoints.bootstrap import fleet_and_clock
-        from cpx_monitor.entrypoints.cli import with_profile
-        from cpx_monitor.entrypoints.options.fleet_options import Reading
-
         silent = self._console._replace(stderr=io.StringIO())
-        arguments = with_profile(Arguments(self._read(), silent.environ))
-        brief = {"--timeout": ANSWER_WITHIN_S, "--deadline": ANSWER_WITHIN_S}
+        arguments = with_profile(Arguments(self._read(), silent.environ), every_option())
+        brief = {each.name: ANSWER_WITHIN_S for each in (options.TIMEOUT, options.DEADLINE)}
         arguments = arguments._replace(words={**arguments.words, **brief})
-        reading = Reading.from_arguments(arguments)._replace(record=None)  # nor the profile's
-        fleet, _ = fleet_and_clock(reading, silent)
+        # Nothing is recorded, whatever the profile says.
+        fleet, _ = self._connect(FleetOptions.from_arguments(arguments), silent, False)
         return _words_of(service.name for service in fleet.snapshot().services)
 
     def _read(self) -> Any:
-        """The words as far as they can be read: the last one may want a value still."""
-        usage, name = usage_of(self._name), f"cpx-monitor {self._name}"
+        """The words as far as they can be read: the last one may lack its value still."""
         rest = list(self._rest)
-        last = known_options(usage).get(rest[-1]) if rest else None
+        last = self._command.option_of.get(rest[-1]) if rest else None
         if last is not None and last.takes_value:
             rest.pop()
-        missing = ["-"] if "<service>" in usage and not positionals_of(usage, rest) else []
+        missing = len(self._command.arguments) - len(arguments_in(self._command, rest))
         try:
-            return read_words(usage, name, [*rest, *missing])
+            return read_words(self._command, [*rest, *["-"] * missing])
         except UsageError:
-            return read_words(usage, name, missing)
+            return read_words(self._command, ["-"] * missing)

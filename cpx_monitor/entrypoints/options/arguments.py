@@ -1,38 +1,14 @@
-"""Options and arguments: from text, typed or in the environment, to checked values."""
+"""What was given: typed, in the environment or in a profile, and how strongly."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from cpx_monitor.entrypoints.options.words import UsageError, nearest, without_credentials
+from cpx_monitor.entrypoints.options.nearest import nearest
+from cpx_monitor.entrypoints.options.option import NotOneOf, Option, UsageError
+from cpx_monitor.entrypoints.options.words import without_credentials
 
 T = TypeVar("T")
-
-LONGEST_DURATION_S = 86_400.0
-
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(ms|s|m|h)?", re.ASCII)
-_SECONDS_IN = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-
-
-class Option(NamedTuple, Generic[T]):
-    """``read`` raises ValueError where the text will not do, saying what would; ``secret`` text is
-    not repeated in the error.
-    """
-
-    name: str
-    read: Callable[[str], T]
-    default: str
-    environment: str | None = None
-    secret: bool = False
-
-
-class NotOneOf(ValueError):
-    """Only a few words will do, and this is none of them."""
-
-    def __init__(self, choices: Sequence[str]) -> None:
-        super().__init__(f"{', '.join(choices[:-1])} or {choices[-1]} is wanted")
-        self.choices = choices
 
 
 class Origin(IntEnum):
@@ -64,15 +40,26 @@ class Profile(NamedTuple):
 NO_PROFILE = Profile("", {})
 
 
+class Found(NamedTuple):
+    """Where an option was given; ``where`` is for people, ``given`` None where it was nowhere."""
+
+    origin: Origin
+    where: str
+    given: Any
+
+
 class Arguments(NamedTuple):
-    """What was typed, by the names of the help text, the environment and the profile behind it."""
+    """What was typed, by the names of the options, with the environment and the profile behind it.
+
+    Of the profile only the options that the command has count.
+    """
 
     words: Mapping[str, Any]
     environ: Mapping[str, str]
     profile: Profile = NO_PROFILE
 
     def value(self, option: Option[T]) -> T:
-        """Where it was said most strongly (see ``Origin``), else the default.
+        """Where it was given most strongly (see ``Origin``), else the default.
 
         Raises:
             UsageError: the text there is not what the option takes.
@@ -81,88 +68,50 @@ class Arguments(NamedTuple):
         return option.read(option.default) if given is None else given
 
     def given(self, option: Option[T]) -> T | None:
-        """Where it was said most strongly (see ``Origin``); None where it was said nowhere.
+        """Where it was given most strongly (see ``Origin``); None where it was nowhere.
 
         Raises:
             UsageError: the text there is not what the option takes.
         """
-        _, where, text = self.found(option.name, option.environment)
-        return None if text is None else self.read(option, text, where)
+        found = self.found(option)
+        return None if found.given is None else read(option, found.given, found.where)
 
-    def found(self, name: str, environment: str | None = None) -> tuple[Origin, str, Any]:
-        """Where an option was said, how that place is called, and what was said."""
+    def found(self, option: Option[Any]) -> Found:
+        name, variable = option.name, option.variable
         if self.words.get(name) not in (None, False, []):
-            return Origin.FLAG, name, self.words[name]
+            return Found(Origin.FLAG, name, self.words[name])
         in_profile = name in self.words and self.profile.settings.get(name, False) is not False
-        in_environment = bool(environment and self.environ.get(environment))
+        in_environment = bool(variable and self.environ.get(variable))
         if in_environment and not (in_profile and self.profile.is_named_by_flag):
-            assert environment
-            return Origin.ENVIRONMENT, environment, self.environ[environment]
+            assert variable
+            return Found(Origin.ENVIRONMENT, variable, self.environ[variable])
         if in_profile:
-            where = f"profile {self.profile.name}: {name.removeprefix('--')}"
-            return self.profile.origin, where, self.profile.settings[name]
-        return Origin.DEFAULT, "default", None
+            where = f"profile {self.profile.name}: {option.key}"
+            return Found(self.profile.origin, where, self.profile.settings[name])
+        return Found(Origin.DEFAULT, "default", None)
 
-    @staticmethod
-    def read(option: Option[T], text: str, origin: str | None = None) -> T:
-        """The text as a value; ``origin`` is where it stood, the option's own name by default.
+    def origin(self, option: Option[Any]) -> Origin:
+        return self.found(option).origin
 
-        Raises:
-            UsageError: it is not what the option takes.
-        """
-        try:
-            return option.read(text)
-        except ValueError as error:
-            where = origin or option.name
-            shown = where if option.secret else f"{where}={without_credentials(text)}"
-            hint = nearest(text, error.choices) if isinstance(error, NotOneOf) else None
-            raise UsageError(f"{shown}: {error}", hint) from None
+    def flag(self, option: Option[bool]) -> bool:
+        return bool(self.found(option).given)
 
-    def flag(self, name: str) -> bool:
-        return bool(self.found(name)[2])
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        """Of an option that may be given several times."""
-        found = self.found(name)[2] or ()
-        return (found,) if isinstance(found, str) else tuple(found)
+    def texts(self, option: Option[Any]) -> tuple[str, ...]:
+        """Of an option that is repeatable."""
+        given = self.found(option).given or ()
+        return (given,) if isinstance(given, str) else tuple(given)
 
 
-PROFILE = Option("--profile", str, "", "CPX_PROFILE")
+def read(option: Option[T], text: str, where: str | None = None) -> T:
+    """The text as a value; ``where`` is where it stood, the option's own name by default.
 
-
-def percentage(text: str) -> float:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", text, re.ASCII):
-        raise ValueError("a percentage from 0 to 100 is wanted")
-    value = float(text.removesuffix("%"))
-    if value > 100:
-        raise ValueError("a percentage from 0 to 100 is wanted")
-    return int(value) if value.is_integer() else value
-
-
-def duration_s(text: str) -> float:
-    """Seconds, or with a unit: ``5``, ``0.5``, ``5s``, ``200ms``, ``1m``, ``1h``."""
-    found = _DURATION.fullmatch(text)
-    seconds = float(found[1]) * _SECONDS_IN[found[2]] if found else 0.0
-    if not 0.001 <= seconds <= LONGEST_DURATION_S:
-        raise ValueError("a time such as 5, 0.5, 5s, 200ms or 1m is wanted, a day at the most")
-    return seconds
-
-
-def whole_number(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most} is wanted")
-        return int(text)
-
-    return read
-
-
-def one_of(*choices: str) -> Callable[[str], str]:
-    """One of these words, in any case."""
-
-    def read(text: str) -> str:
-        if text.lower() not in choices:
-            raise NotOneOf(choices)
-        return text.lower()
-
-    return read
+    Raises:
+        UsageError: it is not what the option takes.
+    """
+    try:
+        return option.read(text)
+    except ValueError as error:
+        where = where or option.name
+        shown = where if option.is_secret else f"{where}={without_credentials(text)}"
+        hint = nearest(text, error.choices) if isinstance(error, NotOneOf) else None
+        raise UsageError(f"{shown}: {error}", hint) from None

@@ -1,114 +1,13 @@
-"""What every command that reads a fleet can be told."""
+"""Which fleet is meant and how it is polled: what every command that reads a fleet is told."""
 
-import os
-import re
 from typing import Any, NamedTuple
 
-from cpx_monitor.adapters.cpx_api.url import CpxUrl, parse_url
-from cpx_monitor.adapters.files import opened_to_read
+from cpx_monitor.adapters.cpx_api.url import CpxUrl
 from cpx_monitor.adapters.transports.access import Access
 from cpx_monitor.domain.health import HealthPolicy
-from cpx_monitor.entrypoints.options.arguments import (
-    Arguments,
-    Option,
-    Origin,
-    duration_s,
-    one_of,
-    percentage,
-    whole_number,
-)
-from cpx_monitor.entrypoints.options.words import UsageError
-
-MOST_CONCURRENCY = 1000
-MOST_TOKEN_BYTES = 65_536
-
-
-def _concurrency(text: str) -> int | None:
-    if text == "auto":
-        return None
-    try:
-        return whole_number(1, MOST_CONCURRENCY)(text)
-    except ValueError as error:
-        raise ValueError(f"auto, or {error}") from None
-
-
-def _token(text: str) -> str:
-    """
-    Raises:
-        ValueError: it would not be one header's value; the message does not repeat it.
-    """
-    token = text.strip()
-    if not re.fullmatch(r"[!-~]+", token, re.ASCII):
-        raise ValueError("a token of printable ASCII characters without spaces is wanted")
-    return token
-
-
-def _token_in_file(path: str) -> str:
-    return _token(_beginning_of(path, MOST_TOKEN_BYTES).decode("latin-1"))
-
-
-def _ca_file(path: str) -> str:
-    # It is read more than once, which a pipe does not survive.
-    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
-        raise ValueError("it is not a regular file")
-    _beginning_of(path, 1)
-    return path
-
-
-def _file(path: str) -> str:
-    if not path:
-        raise ValueError("a file is wanted")
-    return path
-
-
-def _beginning_of(path: str, most_bytes: int) -> bytes:
-    try:
-        with opened_to_read(path) as file:
-            return file.read(most_bytes)
-    except OSError as error:
-        raise ValueError(f"it cannot be read: {(error.strerror or '').lower()}") from None
-
-
-URL = Option("--url", parse_url, "http://localhost:8080", "CPX_URL", secret=True)
-MAX_CPU = Option("--max-cpu", percentage, "90", "CPX_MAX_CPU")
-MAX_MEMORY = Option("--max-memory", percentage, "90", "CPX_MAX_MEMORY")
-TIMEOUT = Option("--timeout", duration_s, "5")
-DEADLINE = Option("--deadline", duration_s, "30")
-CONCURRENCY = Option("--concurrency", _concurrency, "auto")
-TRANSPORT = Option("--transport", one_of("auto", "direct", "requests"), "auto")
-TOKEN_FILE = Option("--token-file", _token_in_file, "", "CPX_TOKEN_FILE")
-TOKEN = Option("CPX_TOKEN", _token, "", "CPX_TOKEN", secret=True)
-CA_FILE = Option("--ca-file", _ca_file, "")
-COLOR = Option("--color", one_of("auto", "always", "never"), "auto")
-FROM = Option("--from", _file, "")
-RECORD = Option("--record", _file, "")
-
-
-def _access(arguments: Arguments, url: CpxUrl) -> Access:
-    insecure_said, ca_said = arguments.found("--insecure")[0], _said(arguments, CA_FILE)
-    if insecure_said is ca_said is not Origin.DEFAULT:
-        raise UsageError(
-            "--ca-file says whom to trust, --insecure trusts anybody", "leave one of them out"
-        )
-    insecure = insecure_said < ca_said
-    token_option = min(TOKEN_FILE, TOKEN, key=lambda option: _said(arguments, option))
-    ca_file = None if insecure else arguments.given(CA_FILE)
-    # A profile's token is for the profile's own URL.
-    own = arguments.profile.origin
-    if _said(arguments, token_option) is own and url != _profile_url(arguments):
-        name = arguments.profile.name
-        unsent = f"the token of profile {name} is not sent: {url.shown} is not its url"
-        return Access(None, ca_file, checks_certificate=not insecure, unsent=unsent)
-    return Access(arguments.given(token_option), ca_file, checks_certificate=not insecure)
-
-
-def _profile_url(arguments: Arguments) -> CpxUrl | None:
-    text = arguments.profile.settings.get(URL.name)
-    return None if text is None else arguments.read(URL, text)
-
-
-def _said(arguments: Arguments, option: Option[Any]) -> Origin:
-    return arguments.found(option.name, option.environment)[0]
+from cpx_monitor.entrypoints.options import catalogue as options
+from cpx_monitor.entrypoints.options.arguments import Arguments, Origin, read
+from cpx_monitor.entrypoints.options.option import Option, UsageError
 
 
 class Source(NamedTuple):
@@ -123,98 +22,115 @@ class Source(NamedTuple):
         return self.url.shown if self.url else self.recording or "demo"
 
 
-def source_name(arguments: Arguments) -> str:
-    """The option that says where the fleet is seen: of several the one said more strongly.
+class FleetOptions(NamedTuple):
+    """``concurrency`` is None where it is to be found."""
+
+    source: Source
+    access: Access = Access()
+    timeout_s: float = float(options.TIMEOUT.default)
+    deadline_s: float = float(options.DEADLINE.default)
+    concurrency: int | None = None
+    transport: str = options.TRANSPORT.default
+
+    @classmethod
+    def from_arguments(cls, arguments: Arguments) -> "FleetOptions":
+        """
+        Raises:
+            UsageError: an option cannot be used, or two of them exclude each other.
+        """
+        source = _source(arguments)
+        return cls(
+            source=source,
+            access=Access() if source.url is None else _access(arguments, source.url),
+            timeout_s=arguments.value(options.TIMEOUT),
+            deadline_s=arguments.value(options.DEADLINE),
+            concurrency=arguments.value(options.CONCURRENCY),
+            transport=arguments.value(options.TRANSPORT),
+        )
+
+
+def policy_of(arguments: Arguments) -> HealthPolicy:
+    return HealthPolicy(arguments.value(options.MAX_CPU), arguments.value(options.MAX_MEMORY))
+
+
+def source_option(arguments: Arguments) -> Option[Any]:
+    """The option that says where the fleet is seen: of several the one given more strongly.
 
     Raises:
-        UsageError: several were said as strongly.
+        UsageError: several were given as strongly.
     """
-    origins = {
-        "--demo": arguments.found("--demo")[0],
-        "--from": arguments.found("--from")[0],
-        "--url": arguments.found("--url", URL.environment)[0],
-    }
+    origins = {option: arguments.origin(option) for option in _SOURCES}
     strongest = min(origins.values())
-    named = [name for name, origin in origins.items() if origin is strongest]
     if strongest is Origin.DEFAULT:
-        return "--url"
+        return options.URL
+    named = [option for option, origin in origins.items() if origin is strongest]
     if len(named) > 1:
-        said = ", ".join(f"{name} {_MEANING[name]}" for name in named)
+        said = ", ".join(f"{option.name} {_SOURCES[option]}" for option in named)
         raise UsageError(said, "leave one of them out")
     return named[0]
 
 
-def _source(arguments: Arguments) -> Source:
-    match source_name(arguments):
-        case "--demo":
-            return Source()
-        case "--from":
-            return Source(recording=arguments.given(FROM))
-    return Source(url=arguments.value(URL))
-
-
-_MEANING = {
-    "--demo": "needs no server",
-    "--from": "reads a recording",
-    "--url": "names a server",
+_SOURCES: dict[Option[Any], str] = {
+    options.DEMO: "needs no server",
+    options.FROM: "reads a recording",
+    options.URL: "names a server",
 }
 
 
-class Reading(NamedTuple):
-    """What every command that reads a fleet can be told; ``tracked`` is the one service that is
-    looked at.
+def _source(arguments: Arguments) -> Source:
+    option = source_option(arguments)
+    if option is options.DEMO:
+        return Source()
+    if option is options.FROM:
+        return Source(recording=arguments.given(options.FROM))
+    return Source(url=arguments.value(options.URL))
+
+
+def recording_to_write(arguments: Arguments) -> str | None:
+    """The file of ``--record``. One that is only in the profile is ignored where a recording to
+    read was given more strongly.
+
+    Raises:
+        UsageError: a recording is to be read and written at once.
     """
-
-    source: Source
-    access: Access
-    policy: HealthPolicy
-    timeout_s: float
-    deadline_s: float
-    concurrency: int | None
-    transport: str
-    color: str
-    verbose: bool
-    record: str | None = None
-    tracked: str | None = None
-    profile: str = ""
-
-    @property
-    def told(self) -> str:
-        """Where the fleet is seen, and by whose settings."""
-        by_whom = f" by profile {self.profile}" if self.profile else ""
-        return f"polling {self.source.name}{by_whom}"
-
-    @classmethod
-    def from_arguments(cls, arguments: Arguments) -> "Reading":
-        source, record = _source(arguments), arguments.given(RECORD)
-        if record is not None and source.recording is not None:
-            _check_not_both(arguments)
-            record = None
-        return cls(
-            source=source,
-            access=Access() if source.url is None else _access(arguments, source.url),
-            policy=HealthPolicy(arguments.value(MAX_CPU), arguments.value(MAX_MEMORY)),
-            timeout_s=arguments.value(TIMEOUT),
-            deadline_s=arguments.value(DEADLINE),
-            concurrency=arguments.value(CONCURRENCY),
-            transport=arguments.value(TRANSPORT),
-            color=_color(arguments),
-            verbose=arguments.flag("--verbose"),
-            record=record,
-            profile=arguments.profile.name,
-        )
-
-
-def _check_not_both(arguments: Arguments) -> None:
-    """One that is only in the profile is passed over where the other was said more strongly."""
-    from_said, record_said = (_said(arguments, option) for option in (FROM, RECORD))
-    if from_said >= record_said:
+    record = arguments.given(options.RECORD)
+    if record is None or source_option(arguments) is not options.FROM:
+        return record
+    if arguments.origin(options.FROM) >= arguments.origin(options.RECORD):
         raise UsageError("--from reads a recording, --record makes one", "leave one of them out")
+    return None
 
 
-def _color(arguments: Arguments) -> str:
-    """The variables are stronger than a profile; they are looked at where the stream is known."""
+def _access(arguments: Arguments, url: CpxUrl) -> Access:
+    insecure_origin = arguments.origin(options.INSECURE)
+    ca_origin = arguments.origin(options.CA_FILE)
+    if insecure_origin is ca_origin is not Origin.DEFAULT:
+        raise UsageError(
+            "--ca-file says which authorities to trust, --insecure trusts any server",
+            "leave one of them out",
+        )
+    insecure = insecure_origin < ca_origin
+    token_option = min(options.TOKEN_FILE, options.TOKEN, key=arguments.origin)
+    ca_file = None if insecure else arguments.given(options.CA_FILE)
+    # A profile's token is for the profile's own URL.
+    own = arguments.profile.origin
+    if arguments.origin(token_option) is own and url != _profile_url(arguments):
+        name = arguments.profile.name
+        unsent = f"the token of profile {name} is not sent: {url.shown} is not its url"
+        return Access(None, ca_file, checks_certificate=not insecure, unsent=unsent)
+    return Access(arguments.given(token_option), ca_file, checks_certificate=not insecure)
+
+
+def _profile_url(arguments: Arguments) -> CpxUrl | None:
+    text = arguments.profile.settings.get(options.URL.name)
+    return None if text is None else read(options.URL, text)
+
+
+def color_of(arguments: Arguments) -> str:
+    """auto, always or never. The variables for colour are stronger than a profile; they are looked
+    at where the stream is known.
+    """
     variables = any(arguments.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR"))
-    if variables and arguments.found("--color")[0] is Origin.PROFILE:
+    if variables and arguments.origin(options.COLOR) is Origin.PROFILE:
         return "auto"
-    return arguments.value(COLOR)
+    return arguments.value(options.COLOR)

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from cpx_monitor.adapters.files import opened_to_read
-from cpx_monitor.entrypoints.options.arguments import PROFILE, Profile
-from cpx_monitor.entrypoints.options.words import KnownOption, UsageError, nearest
+from cpx_monitor.entrypoints.options.arguments import Arguments, Origin, Profile
+from cpx_monitor.entrypoints.options.catalogue import HELP, PROFILE
+from cpx_monitor.entrypoints.options.nearest import nearest
+from cpx_monitor.entrypoints.options.option import Option, UsageError
 
-MOST_BYTES = 1024 * 1024
-_NOT_IN_A_PROFILE = ("--help", "--version", "--profile")
+MAX_BYTES = 1024 * 1024
+_NOT_IN_A_PROFILE = (HELP.name, PROFILE.name)
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
@@ -19,8 +21,22 @@ def config_file(environ: Mapping[str, str]) -> Path:
     return Path(os.path.expanduser(home)) / "cpx-monitor" / "config.toml"
 
 
+def with_profile(arguments: Arguments, options: Mapping[str, Option[Any]]) -> Arguments:
+    """With the profile that is named, where the command takes one.
+
+    Raises:
+        UsageError: a profile is named that cannot be used.
+    """
+    name = arguments.given(PROFILE)
+    if PROFILE.name not in arguments.words or not name:
+        return arguments
+    profile = load_profile(name, arguments.environ, options)
+    is_named_by_flag = arguments.origin(PROFILE) is Origin.FLAG
+    return arguments._replace(profile=profile._replace(is_named_by_flag=is_named_by_flag))
+
+
 def load_profile(
-    name: str, environ: Mapping[str, str], options: Mapping[str, KnownOption]
+    name: str, environ: Mapping[str, str], options: Mapping[str, Option[Any]]
 ) -> Profile:
     """
     Args:
@@ -45,7 +61,7 @@ def load_profile(
         if option is None or option.name in _NOT_IN_A_PROFILE:
             known = [name.removeprefix("--") for name in options if name not in _NOT_IN_A_PROFILE]
             raise UsageError(
-                f"{path}: [{name}] has '{key}', which is no option",
+                f"{path}: [{name}] has '{key}', which is not an option",
                 nearest(key.replace("_", "-"), known),
             )
         settings[option.name] = _value(option, value, f"{path}: [{name}] {key}")
@@ -69,23 +85,23 @@ def _sections(path: Path) -> dict[str, Any]:
 
     try:
         with opened_to_read(str(path)) as file:
-            text = file.read(MOST_BYTES + 1)
-        if len(text) > MOST_BYTES:
-            raise UsageError(f"{path} has more than {MOST_BYTES // 1024} KiB")
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise UsageError(f"{path} has more than {MAX_BYTES // 1024} KiB")
         return tomllib.loads(text.decode())
     except OSError as error:
         raise UsageError(
-            f"a profile is wanted, and {path} cannot be read: {(error.strerror or '').lower()}",
-            f"{PROFILE.name} and {PROFILE.environment} name a section of that file",
+            f"cannot read the profiles in {path}: {(error.strerror or '').lower()}",
+            f"{PROFILE.name} and {PROFILE.variable} name a section of that file",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is no TOML: {error}") from None
+        raise UsageError(f"{path} is not TOML: {error}") from None
 
 
-def _value(option: KnownOption, value: Any, where: str) -> Any:
+def _value(option: Option[Any], value: Any, where: str) -> Any:
     if not option.takes_value:
         if not isinstance(value, bool):
-            raise UsageError(f"{where}: true or false is wanted")
+            raise UsageError(f"{where}: expected true or false")
         return value
     if option.is_repeatable and isinstance(value, list):
         return [_text(each, where) for each in value]
@@ -94,5 +110,5 @@ def _value(option: KnownOption, value: Any, where: str) -> Any:
 
 def _text(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise UsageError(f"{where}: a text or a number is wanted")
+        raise UsageError(f"{where}: expected a text or a number")
     return str(value)

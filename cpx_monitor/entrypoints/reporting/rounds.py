@@ -1,162 +1,48 @@
-"""Looking again and again, on a screen of its own or as a stream of records."""
+"""Rounds, shown on a screen of their own or appended as records: the one loop over them."""
 
 import gc
 import os
-import re
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterable
 from functools import partial
-from itertools import islice
-from typing import NamedTuple
+from typing import Any, Protocol
 
 from cpx_monitor.adapters.presenters.frames import Heading, Height, report_frame
-from cpx_monitor.adapters.presenters.sentences import rejected_warning, warnings_of_round
-from cpx_monitor.app.pace import every
-from cpx_monitor.app.ports import Clock, FleetUnavailable
-from cpx_monitor.app.reports import Report, Stamp, counted
-from cpx_monitor.app.selection import NoSuchService, Order
-from cpx_monitor.entrypoints import exit_codes, hints
-from cpx_monitor.entrypoints.reporting.once import sum_up
-from cpx_monitor.entrypoints.reporting.output import Output, Repeat
+from cpx_monitor.adapters.presenters.records import render_round
+from cpx_monitor.adapters.presenters.sentences import (
+    missed_sentence,
+    outage_sentence,
+    rejected_warning,
+    round_warnings,
+    when,
+)
+from cpx_monitor.app.reports import Report, Round
+from cpx_monitor.app.selection import Order
+from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.reporting.closing import exit_code_of, exit_code_of_round, sum_up
+from cpx_monitor.entrypoints.reporting.output import Output
+from cpx_monitor.entrypoints.reporting.repeat import Repeat
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 from cpx_monitor.entrypoints.terminal.screen import Screen
 from cpx_monitor.entrypoints.terminal.signals import Interrupted
 
-# What follows the place, which is in the line above: there is not much room on a screen.
-_CAUSE = re.compile(r".* at \S+?(?: \(port [0-9]+\))?(?: [a-z ]+)?: (.*)", re.DOTALL)
 
+class View(Protocol):
+    """How a kind of report is shown, round after round."""
 
-class Outage(NamedTuple):
-    """The rounds that failed one after the other, the last of them with that message;
-    ``is_of_api`` where it is the API that failed.
-    """
+    def learn(self, shown: Round[Any]) -> None:
+        """Take the round in, before it is shown."""
 
-    since: datetime
-    rounds: int
-    failure: str
-    is_of_api: bool = True
+    def warnings(self, shown: Round[Any]) -> list[str]:
+        """What stderr says of it."""
 
-    @property
-    def told(self) -> str:
-        """``CPX API unreachable since 12:03:10 (4 rounds): connection refused``."""
-        rounds = counted(self.rounds, "round")
-        if not self.is_of_api:
-            return f"since {self.since:%H:%M:%S} ({rounds}): {self.failure}"
-        what = "unreachable" if self.failure.startswith("cannot reach CPX") else "failing"
-        cause = _CAUSE.fullmatch(self.failure)
-        why = cause[1] if cause else self.failure
-        return f"CPX API {what} since {self.since:%H:%M:%S} ({rounds}): {why}"
+    def frame(self, shown: Round[Any], size: os.terminal_size) -> list[str]:
+        """The lines of a screen."""
 
-    @classmethod
-    def after(
-        cls, before: "Outage | None", at: datetime, failure: str | None, is_of_api: bool = True
-    ) -> "Outage | None":
-        """With one more round; None where that did not fail."""
-        if failure is None:
-            return None
-        if before is None:
-            return cls(at, 1, failure, is_of_api)
-        return cls(before.since, before.rounds + 1, failure, is_of_api)
+    def append(self, shown: Round[Any]) -> None:
+        """Write it as records."""
 
-
-class _Round(NamedTuple):
-    """``report`` is the last there was; ``failure`` says why there is none of this round, which
-    began at ``began_at``, and ``outage`` since when there was none.
-    """
-
-    number: int
-    missed: int
-    report: Report
-    began_at: datetime
-    failure: str | None = None
-    outage: Outage | None = None
-
-    @property
-    def code(self) -> int:
-        if self.failure is not None:
-            return exit_codes.NO_VERDICT
-        return exit_codes.of_report(self.report)
-
-    @property
-    def banner(self) -> list[str]:
-        """What stands above the rows."""
-        if self.outage is None:
-            return self.warnings
-        missed = warnings_of_round(self.number, self.missed, None, None)
-        return [self.outage.told, *missed]
-
-    @property
-    def warnings(self) -> list[str]:
-        return list(
-            warnings_of_round(self.number, self.missed, self.failure, self.report.basis.stale_list)
-        )
-
-    def frame(
-        self, repeat: Repeat, order: Order, output: Output, size: os.terminal_size
-    ) -> list[str]:
-        basis = self.report.basis
-        rejected = [rejected_warning(basis.rejected)] if basis.rejected else []
-        return report_frame(
-            self.report,
-            Heading(
-                when(self.number, self.began_at),
-                [*self.banner, *rejected],
-                output.where(basis.source),
-                [f"every {repeat.every_s:g} s"],
-            ),
-            output.look._replace(width=size.columns),
-            Height(size.lines, keeps_worst=order.is_none),
-            wide=output.is_wide,
-        )
-
-    def append(self, output: Output, console: Console) -> None:
-        basis = self.report.basis
-        text = ""
-        if self.failure is None:
-            text = output.rendered(self.report, Stamp(self.number, basis.observed_at))
-        console.write(text + self._as_line(output))
-        if self.failure is None:
-            sum_up(self.report, output, console)
-        for warning in self.warnings:
-            console.warn(warning)
-
-    def _as_line(self, output: Output) -> str:
-        if output.format != "jsonl":
-            return ""
-        from cpx_monitor.adapters.presenters.records import render_round
-
-        basis, is_whole = self.report.basis, self.failure is None
-        return render_round(
-            Stamp(self.number, self.began_at),
-            took_seconds=basis.took_seconds if is_whole else None,
-            source=basis.source,
-            coverage=basis.coverage if is_whole else None,
-            verdict=getattr(self.report, "verdict", None) if is_whole else None,
-            failure=self.failure,
-            missed=self.missed,
-            stale_list=basis.stale_list if is_whole else None,
-        )
-
-
-def when(number: int, observed_at: datetime) -> str:
-    return f"round {number} at {observed_at.strftime('%Y-%m-%dT%H:%M:%SZ')}"
-
-
-def _rounds(look: Callable[[], Report], repeat: Repeat, clock: Clock) -> Iterator[_Round]:
-    report: Report | None = None
-    outage: Outage | None = None
-    pace = islice(every(clock, repeat.every_s), repeat.rounds)
-    for number, missed in enumerate(pace, start=1):
-        failure, is_of_api, began_at = None, True, clock.now()
-        try:
-            report = look()
-        except (FleetUnavailable, NoSuchService) as error:
-            if report is None:
-                raise
-            failure, _ = hints.told(error) or (str(error), None)
-            is_of_api = isinstance(error, FleetUnavailable)
-        outage = Outage.after(outage, began_at, failure, is_of_api)
-        yield _Round(number, missed, report, began_at, failure, outage)
+    def conclude(self, last: Round[Any] | None, is_live: bool) -> None:
+        """Say what it came to, once it has ended."""
 
 
 def is_live(output: Output, console: Console) -> bool:
@@ -164,44 +50,103 @@ def is_live(output: Output, console: Console) -> bool:
     return output.is_for_people and console.can_redraw
 
 
-def watch(
-    look: Callable[[], Report],
-    repeat: Repeat,
-    order: Order,
-    clock: Clock,
+def show_rounds(
+    rounds: Iterable[Round[Any]],
+    view: View,
     output: Output,
     console: Console,
+    *,
+    is_replay: bool = False,
 ) -> int:
-    """Report round after round; a screen leaves the last report behind.
+    """Show each round; the exit code is the last one's, 0 where it was told to stop.
 
     Raises:
-        FleetUnavailable, NoSuchService: the first round fails; later ones are told, and the next
-            one goes on.
+        FleetUnavailable, NoSuchService: the first round fails.
     """
     live = is_live(output, console)
-    last, code, outage = None, exit_codes.DONE, None
+    last: Round[Any] | None = None
     was_told_to_stop = False
     try:
         with Screen(console) as screen:
-            for shown in _rounds(look, repeat, clock):
-                if shown.report.basis.no_verdict_because is not None and last is None:
-                    shown.append(output, console)
-                    return shown.code
-                last, code, outage = shown.report, shown.code, shown.outage
+            for shown in rounds:
+                if last is None and shown.report.basis.no_verdict_because is not None:
+                    view.append(shown)
+                    return exit_code_of(shown.report)
+                view.learn(shown)
                 if live:
-                    frame = partial(shown.frame, repeat, order, output)
-                    screen.show(frame, shown.warnings)
+                    screen.show(partial(view.frame, shown), view.warnings(shown))
                 else:
-                    shown.append(output, console)
-                # There is time for it now; left to itself, garbage piles up for hundreds of rounds.
-                gc.collect()
+                    view.append(shown)
+                last = shown
+                if not is_replay:
+                    # There is time for it now; left to itself, garbage piles up.
+                    gc.collect()
     except Interrupted:
         was_told_to_stop = True
     except OutputClosed:
         return exit_codes.DONE
-    if live and last is not None:
-        console.write(output.rendered(last))
-        sum_up(last, output, console)
-        if outage is not None:
-            console.warn(outage.told)
-    return exit_codes.DONE if was_told_to_stop else code
+    view.conclude(last, live)
+    return exit_codes.DONE if was_told_to_stop or last is None else exit_code_of_round(last)
+
+
+class ReportView:
+    """A report on the whole fleet; the last one stays when the screen has gone."""
+
+    def __init__(self, repeat: Repeat, order: Order, output: Output, console: Console) -> None:
+        self._repeat = repeat
+        self._order = order
+        self._output = output
+        self._console = console
+
+    def learn(self, shown: Round[Report]) -> None:
+        pass
+
+    def warnings(self, shown: Round[Report]) -> list[str]:
+        return list(round_warnings(shown))
+
+    def frame(self, shown: Round[Report], size: os.terminal_size) -> list[str]:
+        basis = shown.report.basis
+        rejected = [rejected_warning(basis.rejected)] if basis.rejected else []
+        heading = Heading(
+            when(shown.stamp),
+            [*banner(shown, self.warnings(shown)), *rejected],
+            self._output.where(basis.source),
+            [f"every {self._repeat.every_s:g} s"],
+        )
+        return report_frame(
+            shown.report,
+            heading,
+            self._output.look._replace(width=size.columns),
+            Height(size.lines, keeps_worst=self._order.is_none),
+            wide=self._output.is_wide,
+        )
+
+    def append(self, shown: Round[Report]) -> None:
+        is_whole = shown.outage is None
+        text = self._output.rendered(shown.report, shown.stamp) if is_whole else ""
+        source = shown.report.basis.source
+        self._console.write(text + round_line(shown, source, self._output))
+        if is_whole:
+            sum_up(shown.report, self._output, self._console)
+        for warning in self.warnings(shown):
+            self._console.warn(warning)
+
+    def conclude(self, last: Round[Report] | None, is_live: bool) -> None:
+        if last is None or not is_live:
+            return
+        self._console.write(self._output.rendered(last.report))
+        sum_up(last.report, self._output, self._console)
+        if last.outage is not None:
+            self._console.warn(outage_sentence(last.outage))
+
+
+def banner(shown: Round[Any], warnings: list[str]) -> list[str]:
+    """What stands above the rows: since when the API fails, else the warnings."""
+    if shown.outage is None:
+        return warnings
+    return [outage_sentence(shown.outage), *missed_sentence(shown)]
+
+
+def round_line(shown: Round[Any], source: str, output: Output) -> str:
+    """The line of a jsonl stream that ends a round; nothing in another format."""
+    return render_round(shown, source) if output.format == "jsonl" else ""

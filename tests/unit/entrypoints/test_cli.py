@@ -1,18 +1,20 @@
 import io
 import json
+from functools import partial
 
 import pytest
 
 from cpx_monitor import __version__
+from cpx_monitor.entrypoints.bootstrap import connect
 from cpx_monitor.entrypoints.cli import run
-from cpx_monitor.entrypoints.commands.help import COMMANDS, usage_of
+from cpx_monitor.entrypoints.commands.registry import COMMANDS
 from cpx_monitor.entrypoints.process import run_guarded
 from cpx_monitor.entrypoints.terminal.console import Console
 
 
-def call(*words, **environ):
+def call(*words, connect=connect, **environ):
     console = Console(io.StringIO(), io.StringIO(), environ)
-    code = run_guarded(run, words, console)
+    code = run_guarded(partial(run, connect=connect), words, console)
     return code, console.stdout.getvalue(), console.stderr.getvalue()
 
 
@@ -49,7 +51,7 @@ def test_help_of_a_command_has_its_usage_examples_and_options_within_80_columns(
     code, out, err = call("help", command)
 
     assert (code, err) == (0, "")
-    assert out == call(command, "--help")[1] == usage_of(command)
+    assert out == call(command, "--help")[1] == COMMANDS[command].help
     assert all(f"{heading}:\n" in out for heading in ("Usage", "Examples"))
     assert "\nOptions" in out
     assert max(map(len, out.splitlines())) <= 80
@@ -88,7 +90,7 @@ def test_at_risk_where_nothing_is_says_so_on_stderr_under_bare_headers():
     ("words", "hint"),
     [
         (["list", "--json"], "use -o json"),
-        (["list", "--watch"], "--every=<s> looks again and again"),
+        (["list", "--watch"], "--every=<s> polls again and again"),
         (["averages", "--record=x"], "it is an option of list and track"),
         (["list", "--threshold=3"], "it is an option of at-risk"),
         (["list", "--revers"], "did you mean --reverse?"),
@@ -142,16 +144,15 @@ def test_track_of_an_unknown_service_suggests_the_nearest():
     )
 
 
-def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback(mocker):
-    mocker.patch(
-        "cpx_monitor.entrypoints.reporting.once.fleet_and_clock", side_effect=KeyError("x")
-    )
+def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback():
+    def faulty(fleet_options, console, is_verbose):
+        raise KeyError("x")
 
-    assert call("at-risk") == (
+    assert call("at-risk", connect=faulty) == (
         3,
         "",
         "error: a fault in this program itself: KeyError: 'x'\n"
         "hint:  CPX_TRACEBACK=1 shows where; please report it\n",
     )
     with pytest.raises(KeyError):
-        call("at-risk", CPX_TRACEBACK="1")
+        call("at-risk", connect=faulty, CPX_TRACEBACK="1")

@@ -2,11 +2,10 @@ import csv
 import io
 
 import pytest
-from support import NOON, instance, snapshot, unknown
+from support import instance, snapshot, track_round, unknown
 
 from cpx_monitor.adapters.presenters.records import render_csv
-from cpx_monitor.app.reports import TrackRound
-from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
+from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy
 
 POLICY = HealthPolicy()
@@ -76,13 +75,9 @@ def test_a_control_character_is_shown_escaped_so_that_a_row_is_a_line(name, show
 
 
 def test_rounds_of_a_track_go_on_below_the_headers_of_the_first():
-    rows = (row_of(instance(1), POLICY),)
     first, second = (
-        render_csv(
-            TrackRound(number, NOON, 0.05, "AuthService", rows, None, (), 0, None),
-            headers=number == 1,
-        )
-        for number in (1, 2)
+        render_csv(shown.report, shown.stamp, headers=shown.number == 1)
+        for shown in (track_round(1, instance(1)), track_round(2, instance(1)))
     )
 
     assert first == (

@@ -1,10 +1,9 @@
 import json
 
-from support import NOON, instance, snapshot, unknown
+from support import instance, snapshot, track_round, unknown
 
 from cpx_monitor.adapters.presenters.records import render_json, render_jsonl
-from cpx_monitor.app.reports import TrackRound
-from cpx_monitor.app.use_cases import at_risk, averages, list_instances, row_of
+from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy
 
 POLICY = HealthPolicy(90, 80.5)
@@ -94,10 +93,9 @@ def test_hostile_text_stays_valid_ascii_json():
 
 
 def test_a_tracked_round_is_a_json_object_a_line():
-    rows = tuple(row_of(seen, POLICY) for seen in (instance(1), unknown(2, "AuthService")))
-    shown = TrackRound(7, NOON, 0.05, "AuthService", rows, None, (), 0, None)
+    shown = track_round(7, instance(1), unknown(2, "AuthService"))
 
-    lines = render_jsonl(shown).splitlines()
+    lines = render_jsonl(shown.report, shown.stamp).splitlines()
 
     assert [json.loads(line) for line in lines] == [
         {

@@ -7,14 +7,13 @@ import unicodedata
 
 from hypothesis import given
 from strategies import hostile_text, policies, snapshots, thresholds
-from support import NOON
+from support import track_round
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell, printable
 from cpx_monitor.adapters.presenters.layout import Look
 from cpx_monitor.adapters.presenters.records import render_csv, render_json, render_jsonl
 from cpx_monitor.adapters.presenters.report_tables import render_table
-from cpx_monitor.adapters.presenters.sentences import round_warnings
-from cpx_monitor.app.reports import TrackRound
+from cpx_monitor.adapters.presenters.sentences import track_warnings
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -30,7 +29,7 @@ def reports_of(seen, policy, threshold):
 
 
 def round_of(report, service="AuthService"):
-    return TrackRound(1, NOON, 0.05, service, report.items, None, (), 0, None)
+    return track_round(1, service=service, items=report.items).report
 
 
 def is_safe(text):
@@ -51,10 +50,12 @@ def test_no_table_holds_a_control_character_and_a_row_is_a_line(seen, policy, th
 
 @given(hostile_snapshots, policies, hostile_text)
 def test_nor_does_what_track_prints(seen, policy, name):
-    shown = round_of(list_instances(seen, policy), name)._replace(failure=name, rejected=(name,))
+    items = list_instances(seen, policy).items
+    shown = track_round(1, service=name, items=items, rejected=(name,))
+    failed = track_round(1, service=name, items=items, failure=name)
 
-    assert is_safe(render_table(shown, Look()))
-    for warning in round_warnings(shown, None):
+    assert is_safe(render_table(shown.report, Look(), stamp=shown.stamp))
+    for warning in (*track_warnings(shown, None), *track_warnings(failed, None)):
         assert is_safe(printable(warning))
 
 

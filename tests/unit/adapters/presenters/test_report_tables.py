@@ -8,7 +8,7 @@ from cpx_monitor.adapters.presenters.sentences import (
     no_risk_sentence,
     rejected_warning,
     round_footer,
-    round_warnings,
+    track_warnings,
 )
 from cpx_monitor.app.reports import Coverage
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
@@ -115,14 +115,17 @@ def test_services_at_risk_are_listed_with_their_verdict_and_reason():
 
 
 def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once():
-    assert render_table(track_round(1, instance(1), unknown(2, "AuthService")), Look()) == (
+    first = track_round(1, instance(1), unknown(2, "AuthService"))
+    second = track_round(2, instance(1, cpu=100))
+
+    assert render_table(first.report, Look(), stamp=first.stamp) == (
         "Time                  Round  IP               Service      Status         CPU  Memory\n"
         "-------------------------------------------------------------------------------------\n"
         "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%     20%\n"
         "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -       -"
         "  timed out after 5 s\n"
     )
-    assert render_table(track_round(2, instance(1, cpu=100)), Look(headers=False)) == (
+    assert render_table(second.report, Look(headers=False), stamp=second.stamp) == (
         "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%     20%\n"
     )
 
@@ -148,9 +151,9 @@ def test_the_footer_of_a_round_tells_the_service_s_health():
 
 
 def test_a_few_rejected_entries_are_named_and_the_rest_counted():
-    assert rejected_warning(["'a'"]) == "1 listed entry is no address and left out: 'a'"
+    assert rejected_warning(["'a'"]) == "ignored 1 list entry that is not an IP address: 'a'"
     assert rejected_warning([str(n) for n in range(7)]) == (
-        "7 listed entries are no addresses and left out: 0, 1, 2, 3, 4 and 2 more"
+        "ignored 7 list entries that are not IP addresses: 0, 1, 2, 3, 4 and 2 more"
     )
 
 
@@ -167,20 +170,20 @@ def test_that_nothing_is_at_risk_is_not_said_without_the_unknown():
 
 class TestWarningsOfARound:
     def of(self, shown, before=None):
-        return list(round_warnings(shown, before))
+        return list(track_warnings(shown, before))
 
     def test_are_none_where_all_is_well(self):
         fine = track_round(1, instance(1), coverage=Coverage(1, 1, 0, 0))
 
         assert self.of(fine) == []
 
-    def test_count_the_rounds_left_out(self):
+    def test_count_the_rounds_missed(self):
         late = track_round(5, instance(1), coverage=Coverage(1, 1, 0, 0), missed=2)
 
-        assert self.of(late) == ["2 rounds before round 5 left out: their time had passed"]
+        assert self.of(late) == ["2 rounds before round 5 missed: the one before took too long"]
 
     def test_of_a_failed_round_say_why(self):
-        failed = track_round(2, unknown(1), coverage=None, failure="cannot reach CPX", items=())
+        failed = track_round(2, unknown(1), failure="cannot reach CPX", items=())
 
         assert self.of(failed) == ["round 2 failed: cannot reach CPX"]
 
@@ -207,5 +210,5 @@ class TestWarningsOfARound:
     def test_tell_rejected_entries_when_they_change(self):
         junk = track_round(1, instance(1), coverage=Coverage(1, 1, 0, 1), rejected=("'x'",))
 
-        assert self.of(junk) == ["1 listed entry is no address and left out: 'x'"]
+        assert self.of(junk) == ["ignored 1 list entry that is not an IP address: 'x'"]
         assert self.of(junk, junk) == []

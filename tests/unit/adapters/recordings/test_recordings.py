@@ -396,7 +396,9 @@ class TestReplay:
     def tracked(self, fleet, clock, pace):
         history = History()
         rounds = track(fleet, clock, "AuthService", HealthPolicy(), islice(pace, 4))
-        return [(shown.items, shown.failure, history.learn(shown)) for shown in rounds], history
+        return [
+            (shown.report.items, shown.failure, history.learn(shown)) for shown in rounds
+        ], history
 
     def test_shows_what_was_shown_and_comes_to_the_same_summary(self, recorder, path, warnings):
         fleet, clock = recorder(*self.ROUNDS)

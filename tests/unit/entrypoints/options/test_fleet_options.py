@@ -1,66 +1,63 @@
 import pytest
 
 from cpx_monitor.domain.health import HealthPolicy
-from cpx_monitor.entrypoints.commands.help import FLEET_OPTIONS
-from cpx_monitor.entrypoints.options.arguments import (
-    Arguments,
-    Option,
-    duration_s,
-    one_of,
-    percentage,
-    whole_number,
+from cpx_monitor.entrypoints.commands.registry import COMMANDS
+from cpx_monitor.entrypoints.options.arguments import Arguments
+from cpx_monitor.entrypoints.options.catalogue import COLOR, CONCURRENCY, MAX_CPU, THE_FLEET, URL
+from cpx_monitor.entrypoints.options.fleet_options import (
+    FleetOptions,
+    Source,
+    color_of,
+    policy_of,
 )
-from cpx_monitor.entrypoints.options.fleet_options import CONCURRENCY, MAX_CPU, URL, Reading, Source
-from cpx_monitor.entrypoints.options.words import UsageError
+from cpx_monitor.entrypoints.options.option import Option, UsageError
+from cpx_monitor.entrypoints.options.values import duration_s, one_of, percentage, whole_number
 
-NOTHING_TYPED = {
-    "--url": None,
-    "--demo": False,
-    "--max-cpu": None,
-    "--max-memory": None,
-    "--timeout": None,
-    "--deadline": None,
-    "--concurrency": None,
-    "--transport": None,
-    "--token-file": None,
-    "--ca-file": None,
-    "--insecure": False,
-    "--color": None,
-    "--verbose": False,
-}
+
+def arguments_of(environ=None, **typed):
+    nothing = dict.fromkeys(option.name for option in (*THE_FLEET.options, COLOR))
+    words = {f"--{name.replace('_', '-')}": value for name, value in typed.items()}
+    return Arguments({**nothing, **words}, environ or {})
 
 
 def reading(environ=None, **typed):
-    words = {f"--{name.replace('_', '-')}": value for name, value in typed.items()}
-    return Reading.from_arguments(Arguments({**NOTHING_TYPED, **words}, environ or {}))
+    return FleetOptions.from_arguments(arguments_of(environ, **typed))
+
+
+def everything(arguments):
+    return FleetOptions.from_arguments(arguments), policy_of(arguments), color_of(arguments)
+
+
+def policy(environ=None, **typed):
+    return policy_of(arguments_of(environ, **typed))
 
 
 def test_the_defaults_are_those_that_the_help_tells():
     default = reading()
 
     assert default.source.url.address == "http://localhost:8080"
-    assert default.policy == HealthPolicy(90, 90)
+    assert policy() == HealthPolicy(90, 90)
     assert (default.timeout_s, default.deadline_s, default.concurrency) == (5, 30, None)
     for told in (
         "http://localhost:8080",
-        "(default: 90)",
+        "(env: CPX_MAX_CPU; default: 90)",
         "(default: 5)",
         "(default: 30)",
     ):
-        assert told in FLEET_OPTIONS
+        assert told in COMMANDS["list"].help
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default():
     environ = {"CPX_URL": "two:2", "CPX_MAX_CPU": "70", "CPX_MAX_MEMORY": "60"}
 
     assert reading(environ).source.url.address == "http://two:2"
-    assert reading(environ).policy == HealthPolicy(70, 60)
+    assert policy(environ) == HealthPolicy(70, 60)
     assert reading(environ, url="one:1").source.url.address == "http://one:1"
-    assert reading(environ, max_cpu="50").policy == HealthPolicy(50, 60)
+    assert policy(environ, max_cpu="50") == HealthPolicy(50, 60)
 
 
 def test_an_empty_variable_is_as_good_as_none():
-    assert reading({"CPX_MAX_CPU": ""}).policy == HealthPolicy(90, 90)
+    assert policy({"CPX_MAX_CPU": ""}) == HealthPolicy(90, 90)
 
 
 def test_the_demo_needs_no_url_whatever_the_environment_says():
@@ -75,15 +72,19 @@ def test_the_demo_and_a_url_together_are_a_mistake():
 @pytest.mark.parametrize(
     ("environ", "typed", "message"),
     [
-        ({}, {"max_cpu": "150"}, "--max-cpu=150: a percentage from 0 to 100 is wanted"),
-        ({"CPX_MAX_CPU": "x"}, {}, "CPX_MAX_CPU=x: a percentage from 0 to 100 is wanted"),
-        ({}, {"concurrency": "0"}, "--concurrency=0: auto, or a whole number from 1 to 1000"),
-        ({}, {"color": "red"}, "--color=red: auto, always or never is wanted"),
+        ({}, {"max_cpu": "150"}, "--max-cpu=150: expected a percentage from 0 to 100"),
+        ({"CPX_MAX_CPU": "x"}, {}, "CPX_MAX_CPU=x: expected a percentage from 0 to 100"),
+        (
+            {},
+            {"concurrency": "0"},
+            "--concurrency=0: expected auto or a whole number from 1 to 1000",
+        ),
+        ({}, {"color": "red"}, "--color=red: expected auto, always or never"),
     ],
 )
 def test_an_error_names_where_the_text_came_from_and_what_is_wanted(environ, typed, message):
     with pytest.raises(UsageError, match=message):
-        reading(environ, **typed)
+        everything(arguments_of(environ, **typed))
 
 
 def test_an_error_in_a_url_does_not_repeat_it_for_it_may_hold_a_password():
@@ -129,7 +130,7 @@ def test_a_whole_number_is_in_its_range(text):
 
 def test_a_choice_is_one_of_those_offered():
     assert one_of("a", "b")("b") == "b"
-    with pytest.raises(ValueError, match="a or b is wanted"):
+    with pytest.raises(ValueError, match="expected a or b"):
         one_of("a", "b")("c")
 
 
@@ -139,8 +140,11 @@ def test_concurrency_is_found_out_unless_a_number_is_given():
 
 
 def test_an_option_without_a_variable_reads_none():
-    assert Arguments({"--x": None}, {"None": "1"}).value(Option("--x", str, "default")) == "default"
-    assert MAX_CPU.environment == "CPX_MAX_CPU"
+    assert (
+        Arguments({"--x": None}, {"None": "1"}).value(Option("--x", str, "", default="default"))
+        == "default"
+    )
+    assert MAX_CPU.variable == "CPX_MAX_CPU"
 
 
 class TestTheToken:
@@ -186,8 +190,8 @@ class TestTheToken:
         assert reading({"CPX_TOKEN_FILE": "/nowhere"}, demo=True).access.token is None
 
 
-def test_trusting_somebody_and_anybody_at_once_is_a_mistake(tmp_path):
+def test_trusting_some_and_any_servers_at_once_is_a_mistake(tmp_path):
     (tmp_path / "ca.pem").touch()
 
-    with pytest.raises(UsageError, match="--insecure trusts anybody"):
+    with pytest.raises(UsageError, match="--insecure trusts any server"):
         reading(ca_file=str(tmp_path / "ca.pem"), insecure=True)

@@ -1,5 +1,5 @@
 from cpx_monitor.entrypoints.options import words as command_line
-from cpx_monitor.entrypoints.options.words import MOST_COMPARED, nearest
+from cpx_monitor.entrypoints.options.nearest import MAX_COMPARED, nearest
 
 
 def test_something_near_is_named_in_its_own_spelling():
@@ -19,4 +19,4 @@ def test_of_two_hundred_thousand_only_a_few_are_compared(monkeypatch):
     monkeypatch.setattr("difflib.get_close_matches", count)
     command_line.nearest("service 17x", [f"Service {n}" for n in range(200_000)])
 
-    assert len(compared) == MOST_COMPARED
+    assert len(compared) == MAX_COMPARED

@@ -1,22 +1,32 @@
 import pytest
 
-from cpx_monitor.entrypoints.options.words import UsageError, asks_for_help, nearest, read_words
+from cpx_monitor.entrypoints.commands.command import Command
+from cpx_monitor.entrypoints.options.nearest import nearest
+from cpx_monitor.entrypoints.options.option import Group, Option, UsageError
+from cpx_monitor.entrypoints.options.words import asks_for_help, read_words
 
-USAGE = """Something.
-
-Usage:
-  tool do <what> [options]
-
-Options:
-      --url=<url>         where
-      --demo              a flag
-  -o, --output=<format>   how
-  -v, --verbose           more
-"""
+TOOL = Command(
+    name="do",
+    program="tool",
+    summary="something",
+    examples="  tool do it\n",
+    arguments=(Option("<what>", str, "what to do", "<what>"),),
+    groups=(
+        Group(
+            "",
+            (
+                Option("--url", str, "where", "<url>"),
+                Option("--demo", bool, "a flag"),
+                Option("--output", str, "how", "<format>", short="-o"),
+                Option("--verbose", bool, "more", short="-v"),
+            ),
+        ),
+    ),
+)
 
 
 def read(*words):
-    return read_words(USAGE, "tool do", words)
+    return read_words(TOOL, words)
 
 
 def error_of(*words):
@@ -58,12 +68,12 @@ def test_an_option_is_never_abbreviated():
         (["thing", "--xyzzy"], ("unknown option '--xyzzy'", "see `tool do --help`")),
         (["thing", "-x"], ("unknown option '-x'", "see `tool do --help`")),
         (["thing", "-vx"], ("unknown option '-x'", "see `tool do --help`")),
-        (["thing", "--url"], ("--url wants a value", "see `tool do --help`")),
-        (["thing", "-o"], ("-o wants a value", "see `tool do --help`")),
+        (["thing", "--url"], ("--url needs a value", "see `tool do --help`")),
+        (["thing", "-o"], ("-o needs a value", "see `tool do --help`")),
         (["thing", "--demo=yes"], ("--demo takes no value", "see `tool do --help`")),
         (["thing", "--url=a", "--url=b"], ("--url is given more than once", None)),
         (["thing", "-o", "json", "--output=json"], ("--output is given more than once", None)),
-        ([], ("tool do wants <what>", "usage: tool do <what> [options]")),
+        ([], ("tool do needs <what>", "usage: tool do <what> [options]")),
         (["a", "b"], ("unexpected argument 'b'", "usage: tool do <what> [options]")),
     ],
 )

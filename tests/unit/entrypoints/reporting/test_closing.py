@@ -4,6 +4,7 @@ from support import instance, snapshot, unknown
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints import exit_codes
+from cpx_monitor.entrypoints.reporting.closing import exit_code_of
 
 POLICY = HealthPolicy()
 FINE = (instance(1), instance(2))
@@ -12,7 +13,7 @@ FINE = (instance(1), instance(2))
 def code_of(use_case, *observations, rejected=()):
     seen = snapshot(*observations, rejected=rejected)
     report = at_risk(seen, POLICY, 2) if use_case is at_risk else use_case(seen, POLICY)
-    return exit_codes.of_report(report)
+    return exit_code_of(report)
 
 
 @pytest.mark.parametrize("use_case", [list_instances, averages, at_risk])

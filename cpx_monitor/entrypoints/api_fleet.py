@@ -1,0 +1,112 @@
+"""A fleet behind a CPX API, put together: its transport, its limits, its progress."""
+
+import gc
+import resource
+from collections.abc import Callable, Mapping
+
+import gevent
+
+from cpx_monitor.adapters.clock import SystemClock
+from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, FixedLimit, Limit
+from cpx_monitor.adapters.cpx_api.url import CpxUrl
+from cpx_monitor.adapters.transports.direct import DirectTransport, tls_context
+from cpx_monitor.adapters.transports.port import Transport
+from cpx_monitor.app.ports import Clock, Fleet
+from cpx_monitor.entrypoints.options.fleet_options import FleetOptions
+from cpx_monitor.entrypoints.options.option import UsageError
+from cpx_monitor.entrypoints.terminal.console import Console
+from cpx_monitor.entrypoints.terminal.progress import FleetWithProgress
+from cpx_monitor.entrypoints.terminal.signals import notice_while_waiting
+
+MAX_SOCKETS = 1000
+MAX_THREADS = 64
+SPARE_FILES = 56
+
+
+def connect_to_api(
+    fleet_options: FleetOptions, url: CpxUrl, console: Console, is_verbose: bool
+) -> tuple[Fleet, Clock]:
+    # Its default is looked up in pprint, which takes long to import.
+    gevent.config.format_context = "builtins.repr"
+    tell = console.tell if is_verbose else _say_nothing
+    fleet = http_fleet(fleet_options, url, console.environ, tell)
+    notice_while_waiting()
+    # See launch. What is there by now stays, so it is not looked through again and again.
+    gc.freeze()
+    gc.enable()
+    access = fleet_options.access
+    if access.unsent:
+        console.warn(access.unsent)
+    if not access.checks_certificate and url.address.startswith("https:"):
+        console.warn("--insecure: the server's certificate is not verified")
+    # A fault in a greenlet is raised again where it is waited for, and told there.
+    gevent.get_hub().exception_stream = None
+    clock = SystemClock(gevent.sleep)
+    if not console.can_show_progress or is_verbose:
+        return fleet, clock
+    return FleetWithProgress(fleet, fleet.progress, console), clock
+
+
+def http_fleet(
+    fleet_options: FleetOptions,
+    url: CpxUrl,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> CpxHttpFleet:
+    """
+    Raises:
+        UsageError: the file of certificate authorities holds none.
+    """
+    through_requests = fleet_options.transport == "requests" or (
+        fleet_options.transport == "auto" and _a_proxy_applies(url, environ)
+    )
+    max_concurrency = MAX_THREADS if through_requests else _max_sockets()
+    return CpxHttpFleet(
+        url,
+        _transport(fleet_options, url, through_requests),
+        SystemClock(gevent.sleep),
+        _limit(fleet_options.concurrency, max_concurrency),
+        timeout_s=fleet_options.timeout_s,
+        deadline_s=fleet_options.deadline_s,
+        tell=tell,
+    )
+
+
+def _transport(fleet_options: FleetOptions, url: CpxUrl, through_requests: bool) -> Transport:
+    access = fleet_options.access
+    if access.ca_file is not None:
+        try:
+            tls_context(access)
+        except OSError:
+            raise UsageError(f"{access.ca_file} holds no certificate") from None
+    if through_requests:
+        from cpx_monitor.adapters.transports.via_requests import RequestsTransport
+
+        return RequestsTransport(url.address, fleet_options.concurrency or MAX_THREADS, access)
+    return DirectTransport(url.address, access)
+
+
+def _max_sockets() -> int:
+    """As many as the system lets this process have, some for other files left apart."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed < 0:
+        return MAX_SOCKETS
+    return max(1, min(MAX_SOCKETS, max(allowed // 2, allowed - SPARE_FILES)))
+
+
+def _limit(concurrency: int | None, most: int) -> Limit:
+    return AdaptiveLimit(most) if concurrency is None else FixedLimit(concurrency)
+
+
+def _a_proxy_applies(url: CpxUrl, environ: Mapping[str, str]) -> bool:
+    # Most machines name no proxy, and need not import what knows the rules.
+    if not any(name.lower().endswith("_proxy") and value for name, value in environ.items()):
+        return False
+    from requests.utils import get_environ_proxies, select_proxy
+
+    return select_proxy(url.address, get_environ_proxies(url.address)) is not None
+
+
+def _say_nothing(line: str) -> None:
+    pass

@@ -1,0 +1,193 @@
+"""Every command of cpx-monitor, once, in the order of its help text."""
+
+from cpx_monitor.entrypoints.commands.command import Command
+from cpx_monitor.entrypoints.options import catalogue as options
+from cpx_monitor.entrypoints.options.nearest import nearest
+from cpx_monitor.entrypoints.options.option import Group, Option, UsageError
+from cpx_monitor.entrypoints.options.words import without_credentials
+
+_MODULES = "cpx_monitor.entrypoints.commands"
+_ROWS = Group("rows", (options.SERVICE, *options.ORDER))
+_OUTPUT = Group("output", (*options.STYLE, options.EVERY, options.COUNT))
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            name="list",
+            summary="every instance: address, service, status, CPU and memory",
+            examples="""\
+  cpx-monitor list --url=http://localhost:8080
+  cpx-monitor list --status=unhealthy --sort-by=cpu --reverse --top=10
+  cpx-monitor list --service=AuthService --service=UserService -o wide
+  cpx-monitor list -o json | jq '.items[] | select(.status != "Healthy")'
+""",
+            groups=(
+                Group("rows", (options.SERVICE, options.STATUS, *options.ORDER)),
+                _OUTPUT._replace(options=(*_OUTPUT.options, options.RECORD)),
+                options.THE_FLEET,
+            ),
+            module=f"{_MODULES}.list",
+        ),
+        Command(
+            name="averages",
+            summary="per service: instances, healthy, mean CPU and memory",
+            about="""\
+The means are over the instances that answered. -o wide adds the minimum, the
+95th percentile and the maximum, and whether the service survives losing an
+instance: the same load on one instance less is still within the limits.
+""",
+            examples="""\
+  cpx-monitor averages --url=http://localhost:8080
+  cpx-monitor averages --sort-by=unhealthy --reverse --top=3
+  cpx-monitor averages -o json | jq '.items[].cpu_percent.mean'
+""",
+            groups=(_ROWS, _OUTPUT, options.THE_FLEET),
+            module=f"{_MODULES}.averages",
+        ),
+        Command(
+            name="at-risk",
+            summary="services with fewer healthy instances than they need",
+            about="""\
+A service is PossiblyAtRisk where instances that did not answer could still
+make up the number. The exit code is 0 where none is at risk, 1 where one
+possibly is, 2 where one certainly is, and 3 where nothing can be said.
+""",
+            examples="""\
+  cpx-monitor at-risk --url=http://localhost:8080
+  cpx-monitor at-risk --threshold=3 --max-memory=80
+  cpx-monitor at-risk --service=AuthService --every=30s
+""",
+            groups=(Group("", (options.THRESHOLD,)), _ROWS, _OUTPUT, options.THE_FLEET),
+            module=f"{_MODULES}.at_risk",
+        ),
+        Command(
+            name="track",
+            summary="CPU and memory of a service's instances over time",
+            about="""\
+On a terminal this is a screen that is redrawn each round, with each
+instance's change and history. Elsewhere it is a line for each instance and
+round. At the end there is a summary: each instance's load, and how often it
+was unhealthy or unknown. Ctrl-c ends it.
+
+The servers are listed anew in every round, so instances that join or leave
+show. Where the list cannot be had, the last one is used, and a warning tells
+its age.
+""",
+            examples="""\
+  cpx-monitor track AuthService --every=5
+  cpx-monitor track AuthService --every=1m -o jsonl >> auth.jsonl
+  cpx-monitor track AuthService --record=incident.jsonl
+  cpx-monitor track AuthService --from=incident.jsonl --speed=10
+""",
+            arguments=(options.TRACKED_SERVICE,),
+            groups=(
+                Group("rows", options.ORDER),
+                Group(
+                    "output",
+                    (
+                        options.OUTPUT_WITHOUT_END,
+                        options.NO_HEADERS,
+                        options.COLOR,
+                        options.EVERY_WITHOUT_END,
+                        options.COUNT_WITHOUT_END,
+                        options.RECORD,
+                        options.SPEED,
+                    ),
+                ),
+                options.A_FLEET_OR_REPLAY,
+            ),
+            module=f"{_MODULES}.track",
+        ),
+        Command(
+            name="plot",
+            summary="a recording as a picture",
+            about="""\
+CPU and memory of a service's instances over time: of the service that was
+tracked, unless --service names another one.
+""",
+            examples="""\
+  cpx-monitor track AuthService --record=incident.jsonl
+  cpx-monitor plot incident.jsonl
+  cpx-monitor plot incident.jsonl --service=UserService --output=users.png
+""",
+            arguments=(options.RECORDING,),
+            groups=(
+                Group(
+                    "",
+                    (
+                        options.ONE_SERVICE,
+                        options.OUTPUT_FILE,
+                        options.LIMIT_CPU,
+                        options.LIMIT_MEMORY,
+                        options.PROFILE,
+                        options.HELP,
+                    ),
+                ),
+            ),
+            module=f"{_MODULES}.plot",
+        ),
+        Command(
+            name="config",
+            summary="every effective setting and where it came from",
+            about="""\
+A setting comes from its option, else from the profile that --profile names,
+else from its environment variable, else from the profile that CPX_PROFILE
+names, else it has its default. No request is sent. A profile is a section of
+$XDG_CONFIG_HOME/cpx-monitor/config.toml (by default in ~/.config) that holds
+options without their dashes:
+
+  [production]
+  url = "https://cpx.internal"
+  token-file = "/run/secrets/cpx"
+  max-cpu = 80
+""",
+            examples="""\
+  cpx-monitor config
+  cpx-monitor config --profile=production
+  CPX_PROFILE=production cpx-monitor list
+""",
+            groups=(Group("output", options.STYLE), options.THE_FLEET),
+            module=f"{_MODULES}.config",
+        ),
+        Command(
+            name="completion",
+            summary="a script by which bash, zsh or fish completes all this",
+            about="""\
+Names of services are requested from the API, which has a second to answer.
+""",
+            examples="""\
+  source <(cpx-monitor completion bash)      # in ~/.bashrc
+  source <(cpx-monitor completion zsh)       # in ~/.zshrc, after compinit
+  cpx-monitor completion fish | source       # in ~/.config/fish/config.fish
+""",
+            arguments=(options.SHELL,),
+            groups=(Group("", (options.HELP,)),),
+            module=f"{_MODULES}.completion",
+        ),
+    )
+}
+
+
+def command(name: str) -> Command:
+    """
+    Raises:
+        UsageError: there is no command of that name.
+    """
+    if name.startswith("-"):
+        raise UsageError(f"expected a command before '{name}'", "options follow the command")
+    if name not in COMMANDS:
+        raise UsageError(
+            f"unknown command '{without_credentials(name)}'",
+            nearest(name, list(COMMANDS)) or "see `cpx-monitor --help`",
+        )
+    return COMMANDS[name]
+
+
+def every_option() -> dict[str, Option]:  # type: ignore[type-arg]
+    """The options of all commands, by their long names, as the first that has one has it."""
+    found: dict[str, Option] = {}  # type: ignore[type-arg]
+    for each in COMMANDS.values():
+        for option in each.options:
+            found.setdefault(option.name, option)
+    return found

@@ -1,0 +1,118 @@
+"""From the text of an option to its value; each raises ValueError, saying what is expected."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+
+from cpx_monitor.adapters.cpx_api.url import CpxUrl, parse_url
+from cpx_monitor.adapters.files import opened_to_read
+from cpx_monitor.entrypoints.options.option import NotOneOf
+
+MAX_DURATION_S = 86_400.0
+MAX_TOKEN_BYTES = 65_536
+MAX_CONCURRENCY = 1000
+PICTURE_ENDINGS = (".svg", ".png")
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(ms|s|m|h)?", re.ASCII)
+_SECONDS_IN = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def url(text: str) -> CpxUrl:
+    return parse_url(text)
+
+
+def percentage(text: str) -> float:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", text, re.ASCII):
+        raise ValueError("expected a percentage from 0 to 100")
+    value = float(text.removesuffix("%"))
+    if value > 100:
+        raise ValueError("expected a percentage from 0 to 100")
+    return int(value) if value.is_integer() else value
+
+
+def duration_s(text: str) -> float:
+    """Seconds, or with a unit: ``5``, ``0.5``, ``5s``, ``200ms``, ``1m``, ``1h``."""
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _SECONDS_IN[found[2]] if found else 0.0
+    if not 0.001 <= seconds <= MAX_DURATION_S:
+        raise ValueError("expected a time such as 5, 0.5, 5s, 200ms or 1m, one day at most")
+    return seconds
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these words, in any case."""
+
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise NotOneOf(choices)
+        return text.lower()
+
+    return read
+
+
+def concurrency(text: str) -> int | None:
+    """None for ``auto``."""
+    if text == "auto":
+        return None
+    try:
+        return whole_number(1, MAX_CONCURRENCY)(text)
+    except ValueError as error:
+        raise ValueError(str(error).replace("expected", "expected auto or")) from None
+
+
+def speed(text: str) -> float:
+    if text.lower() == "max":
+        return math.inf
+    if not re.fullmatch(r"[0-9]{0,6}(\.[0-9]{1,6})?x?", text, re.ASCII) or not text.strip("0.x"):
+        raise ValueError("expected a factor such as 1, 0.5 or 60, or max")
+    return float(text.removesuffix("x"))
+
+
+def token(text: str) -> str:
+    """The message of its error does not repeat the text."""
+    stripped = text.strip()
+    if not re.fullmatch(r"[!-~]+", stripped, re.ASCII):
+        raise ValueError("expected a token of printable ASCII characters without spaces")
+    return stripped
+
+
+def token_in_file(path: str) -> str:
+    return token(_beginning_of(path, MAX_TOKEN_BYTES).decode("latin-1"))
+
+
+def ca_file(path: str) -> str:
+    # It is read more than once, which a pipe does not survive.
+    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+        raise ValueError("it is not a regular file")
+    _beginning_of(path, 1)
+    return path
+
+
+def file(path: str) -> str:
+    if not path:
+        raise ValueError("expected a file")
+    return path
+
+
+def picture(path: str) -> str:
+    if not path.lower().endswith(PICTURE_ENDINGS):
+        raise ValueError("expected a file name that ends with .svg or .png")
+    return path
+
+
+def _beginning_of(path: str, max_bytes: int) -> bytes:
+    try:
+        with opened_to_read(path) as opened:
+            return opened.read(max_bytes)
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {(error.strerror or '').lower()}") from None

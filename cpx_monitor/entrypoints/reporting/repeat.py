@@ -1,0 +1,67 @@
+"""How often a fleet is polled."""
+
+from typing import NamedTuple
+
+from cpx_monitor.entrypoints.options import catalogue as options
+from cpx_monitor.entrypoints.options.arguments import Arguments, Origin
+from cpx_monitor.entrypoints.options.fleet_options import source_option
+from cpx_monitor.entrypoints.options.option import UsageError
+
+
+class Repeat(NamedTuple):
+    """``rounds`` is None where there is no end."""
+
+    every_s: float
+    rounds: int | None
+
+
+def endless(arguments: Arguments) -> Repeat:
+    """Of a command that goes on until it is told to stop.
+
+    Raises:
+        UsageError: an option does not fit.
+    """
+    if source_option(arguments) is options.FROM:
+        if arguments.origin(options.EVERY) is Origin.FLAG:
+            raise UsageError("--every is for a fleet: a recording has its own times", "use --speed")
+    elif arguments.origin(options.SPEED) is Origin.FLAG:
+        raise UsageError("--speed is for a recording", "--from=<file> names one")
+    _check_format(arguments, "track does not end")
+    return Repeat(arguments.value(options.EVERY), arguments.given(options.COUNT))
+
+
+def repeat_of(arguments: Arguments) -> Repeat | None:
+    """Of a command that polls once, and again where that is asked for; None for once.
+
+    Raises:
+        UsageError: an option does not fit.
+    """
+    if source_option(arguments) is options.FROM:
+        _check_not_repeated(arguments)
+        return None
+    every_s, rounds = arguments.given(options.EVERY), arguments.given(options.COUNT)
+    if rounds == 1 or (every_s is None and rounds is None):
+        return None
+    # What was typed is stronger than how often the profile polls.
+    wants_json = arguments.value(options.OUTPUT) == "json"
+    asks_to_repeat = min(arguments.origin(options.EVERY), arguments.origin(options.COUNT))
+    if wants_json and arguments.origin(options.OUTPUT) < asks_to_repeat:
+        return None
+    _check_format(arguments, "this would be several")
+    return Repeat(arguments.value(options.EVERY), rounds)
+
+
+def _check_format(arguments: Arguments, why: str) -> None:
+    wants_json = arguments.value(options.OUTPUT) == "json"
+    if wants_json and arguments.origin(options.OUTPUT) is Origin.FLAG:
+        raise UsageError(f"json is one document, and {why}", "use -o jsonl")
+
+
+def _check_not_repeated(arguments: Arguments) -> None:
+    for option in (options.EVERY, options.COUNT):
+        if arguments.origin(option) is Origin.FLAG:
+            recording = arguments.given(options.FROM)
+            raise UsageError(
+                f"{option.name} polls again, and --from={recording} stays as it is",
+                "`cpx-monitor track <service> --from=<file>` plays a recording back",
+            )
