@@ -7,7 +7,7 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test check format reliability golden man pictures soak coverage mutants bench clean
+.PHONY: help demo test fuzz check format reliability golden man pictures soak coverage mutants bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -17,7 +17,10 @@ demo: $(VENV)/.installed ## the four commands at work on a simulated fleet
 	@$(BIN)/python scripts/demo.py
 
 test: $(VENV)/.installed-tests ## every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 4 --dist loadfile
+
+fuzz: $(VENV)/.installed-tests ## twenty thousand cases of each kind of broken input
+	@CPX_FUZZ_CASES=20000 $(BIN)/python -m pytest -n 4 tests/unit/test_fuzzed_inputs.py tests/integration/test_fuzzed_answers.py
 
 check: $(VENV)/.installed-tools ## formatting, lint, types, and which part imports which
 	$(BIN)/ruff format --check .

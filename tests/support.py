@@ -47,6 +47,11 @@ def track_round(
     return Round(number, missed, observed_at, 0.05, report, outage)
 
 
+def round_of(report, number=1):
+    """A round that went well."""
+    return Round(number, 0, report.basis.observed_at, report.basis.took_seconds, report)
+
+
 class SimulatedClock:
     """Time that passes only by sleeping and by ``pass_s``."""
 

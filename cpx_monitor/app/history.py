@@ -50,6 +50,12 @@ class History:
         self._rounds += 1
         self._failed += shown.outage is not None
         self._missed += shown.missed
+        if shown.outage is not None:
+            # It is not the instances that failed: nothing is known of them, and nothing counts.
+            for each in self._instances.values():
+                if not each.has_left:
+                    each.pass_over(self._rounds)
+            return self._tracked()
         for row in shown.report.items:
             if row.ip not in self._instances:
                 joined_in = None if is_first else self._rounds
@@ -63,6 +69,9 @@ class History:
         for each in self._instances.values():
             each.miss(self._rounds, shown.observed_at)
         self._let_go()
+        return self._tracked()
+
+    def _tracked(self) -> tuple[TrackedInstance, ...]:
         return tuple(each.tracked(self._rounds) for _, each in _in_order(self._instances))
 
     def _let_go(self) -> None:
@@ -143,9 +152,11 @@ class _Instance:
         self._cpu, self._memory = _Distribution(), _Distribution()
 
     def learn(self, number: int, row: InstanceRow, observed_at: datetime) -> None:
-        # An instance that was away has nothing to be compared with.
-        was_here = self._seen_in == number - 1 != self._passed_over_in
-        self._before = self._row if was_here else None
+        # An instance that was away has nothing to be compared with, and one that was not polled in
+        # the round before has not changed since then.
+        was_here = self._seen_in == number - 1
+        last = self._row if was_here else None
+        self._before = last if self._passed_over_in != number - 1 else None
         self._row, self._seen_in, self._left_at = row, number, None
         self._recent.append(row)
         if row.status is not Status.UNKNOWN:
@@ -155,11 +166,14 @@ class _Instance:
             self._cpu.add(row.cpu_percent)
         if row.memory_percent is not None:
             self._memory.add(row.memory_percent)
-        before = self._before
-        if before and (before.status is Status.HEALTHY) != (row.status is Status.HEALTHY):
+        if last and (last.status is Status.HEALTHY) != (row.status is Status.HEALTHY):
             self._flips += 1
             self._flipped_at = observed_at
             self._flipped_in.append(number)
+
+    @property
+    def has_left(self) -> bool:
+        return self._left_at is not None
 
     def miss(self, number: int, observed_at: datetime) -> None:
         """Keep the time of the first round without it."""
@@ -200,6 +214,7 @@ class _Instance:
             recent_memory=tuple(each.memory_percent for each in self._recent),
             note=self._note(number),
             last_known=self._last_known,
+            is_seen=self._seen_in == number != self._passed_over_in,
         )
 
     def summary(self, ip: str) -> InstanceSummary:

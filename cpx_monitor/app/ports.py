@@ -21,6 +21,7 @@ class Trouble(Enum):
     OTHER_SCHEME = auto()
     REFUSED = auto()
     UNWELL = auto()
+    BROKEN_OFF = auto()
     BUSY = auto()
     EXHAUSTED = auto()
     NOT_CPX = auto()

@@ -201,7 +201,8 @@ class TrackedInstance(NamedTuple):
     Changes are since the round before, None where either has no value. The recent loads are the
     last of the latest rounds, the newest at the end, None where it was unknown. ``note`` says what
     it did lately: ``joined``, ``left``, ``flapped``, ``was Healthy``; empty where nothing.
-    ``last_known`` is the last row that was not Unknown.
+    ``last_known`` is the last row that was not Unknown. One that is not ``is_seen`` left, or was
+    not polled in this round.
     """
 
     row: InstanceRow
@@ -211,6 +212,7 @@ class TrackedInstance(NamedTuple):
     recent_memory: tuple[float | None, ...]
     note: str
     last_known: InstanceRow | None = None
+    is_seen: bool = True
 
 
 class InstanceSummary(NamedTuple):

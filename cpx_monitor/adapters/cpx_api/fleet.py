@@ -46,7 +46,7 @@ _TROUBLE_OF: dict[type[TransportError], Trouble] = {
     NoSuchHost: Trouble.NO_SUCH_HOST,
     TlsFailed: Trouble.TLS_FAILED,
     OtherScheme: Trouble.OTHER_SCHEME,
-    BrokenOff: Trouble.UNWELL,
+    BrokenOff: Trouble.BROKEN_OFF,
     Exhausted: Trouble.EXHAUSTED,
 }
 

@@ -19,7 +19,7 @@ from cpx_monitor.adapters.presenters.layout import (
     without_color,
 )
 from cpx_monitor.adapters.presenters.report_tables import MISSING, load_cell, mean, table_of
-from cpx_monitor.adapters.presenters.sentences import footer, no_risk_sentence
+from cpx_monitor.adapters.presenters.sentences import footer, last_known_sentence, no_risk_sentence
 from cpx_monitor.app.reports import (
     InstanceRow,
     Report,
@@ -76,29 +76,34 @@ def track_frame(
         # It is not the instances that failed: what was last known of them stays in view.
         instances = [_as_last_known(each) for each in instances]
         table = _tracked_table(instances, policy, look)
-        above = [f"{report.service}: as last known", *_heading_lines(heading, look)]
+        first = f"{report.service}: {last_known_sentence(report.basis)}"
+        above = [first, *_heading_lines(heading, look)]
         return _framed(above, instances, table, look, height)
     rows = report.items
     healthy = sum(row.status is Status.HEALTHY for row in rows)
-    summary = (
-        f"{report.service}: {healthy} of {len(rows)} healthy,"
-        f" mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
+    not_polled = f"; {len(report.not_polled)} not polled" if report.not_polled else ""
+    counts = f"{report.service}: {healthy} of {len(rows)} healthy"
+    means = (
+        f", mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
         f" memory {mean(_mean([row.memory_percent for row in rows]))}"
     )
-    if report.not_polled:
-        summary += f"; {len(report.not_polled)} not polled"
+    summary = counts + means + not_polled
+    if display_width(printable(summary)) > (look.width or 0):
+        summary = counts + not_polled
     table = _tracked_table(instances, policy, look)
     return _framed([summary, *_heading_lines(heading, look)], instances, table, look, height)
 
 
 def report_frame(
-    report: Report, heading: Heading, look: Look, height: Height, *, wide: bool
+    shown: Round[Report], heading: Heading, look: Look, height: Height, *, wide: bool
 ) -> list[str]:
     """A report that is made again and again, as far as it fits."""
-
+    report = shown.report
     table = table_of(report, wide=wide)
     above = [footer(report), *_heading_lines(heading, look)]
-    if report.basis.no_verdict_because is not None:
+    if shown.outage is not None:
+        above[0] = f"{last_known_sentence(report.basis)}: {above[0]}"
+    elif report.basis.no_verdict_because is not None:
         above.insert(-1, report.basis.no_verdict_because)
     elif isinstance(report, ServicesAtRisk) and not report.items:
         above.insert(-1, no_risk_sentence(report))
@@ -198,14 +203,15 @@ def _fitted(line: str, look: Look) -> str:
 
 def _left_out(rows: Sequence[Any]) -> str:
     more = "1 more row does" if len(rows) == 1 else f"{len(rows)} more rows do"
-    states = [row.status for row in map(_row_of, rows) if isinstance(row, InstanceRow)]
+    seen = (row for row in rows if not isinstance(row, TrackedInstance) or row.is_seen)
+    states = [row.status for row in map(_row_of, seen) if isinstance(row, InstanceRow)]
     counts = [f"{states.count(status)} {status.lower()}" for status in Status if status in states]
     return f"{more} not fit{': ' if counts else ''}{', '.join(counts)}"
 
 
 def _badness(row: Any) -> tuple[float, float]:
     """The worse, the greater: first how much is not healthy, then how loaded."""
-    if isinstance(row, TrackedInstance) and row.note == "left":
+    if isinstance(row, TrackedInstance) and not row.is_seen:
         return 0, -1
     row = _row_of(row)
     if isinstance(row, InstanceRow):
@@ -261,7 +267,7 @@ def _columns(history: int) -> list[Column]:
 
 def _as_last_known(tracked: TrackedInstance) -> TrackedInstance:
     row = tracked.last_known or tracked.row._replace(reason=None)
-    return tracked._replace(row=row, cpu_change=None, memory_change=None, note="old")
+    return tracked._replace(row=row, cpu_change=None, memory_change=None, note="old", is_seen=True)
 
 
 def _tracked_row(
@@ -275,10 +281,10 @@ def _tracked_row(
         past = [spark(recent, history, ascii_only=look.ascii_only)] if history else []
         return [load_cell(value, limit), _signed(change), *past]
 
-    has_left = tracked.note == "left"
+    is_unseen = not tracked.is_seen
     return (
         row.ip,
-        MISSING if has_left else Cell(row.status, row.status),
+        MISSING if is_unseen else Cell(row.status, row.status),
         *load(row.cpu_percent, policy.max_cpu_percent, tracked.cpu_change, tracked.recent_cpu),
         *load(
             row.memory_percent,

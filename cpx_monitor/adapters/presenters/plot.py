@@ -68,6 +68,8 @@ def _draw(figure: Any, rounds: Sequence[Round[TrackRound]]) -> None:
 
     times = [shown.observed_at for shown in rounds]
     series = _series_of(rounds)
+    # Single samples have no line that would show them.
+    is_sparse = len(times) == 1 or any(shown.report.not_polled for shown in rounds)
     palette: Any = colormaps["tab10"]
     colors = [*palette.colors[:7], *palette.colors[8:], "gold"]  # grey is for those not named
     color_of = {each.ip: color for each, color in zip(_named(series), colors, strict=False)}
@@ -84,13 +86,20 @@ def _draw(figure: Any, rounds: Sequence[Round[TrackRound]]) -> None:
                 values,
                 color=color_of.get(each.ip, "0.75"),
                 linewidth=1.2 if is_named else 0.5,
-                marker="." if len(times) < 40 and (is_named or len(times) == 1) else None,
+                marker="." if is_sparse or (len(times) < 40 and is_named) else None,
                 zorder=2 if is_named else 1,
                 label=each.ip if is_named else None,
             )
         if len(series) > 1:
             mark = "o" if len(times) == 1 else None
-            axes.plot(times, _means(lines), color="black", linewidth=2.2, marker=mark, label="mean")
+            axes.plot(
+                times,
+                _means(rounds, lines),
+                color="black",
+                linewidth=2.2,
+                marker=mark,
+                label="mean",
+            )
         axes.axhline(limit, color="black", linestyle="--", linewidth=0.8)
         axes.annotate(
             f"limit {limit:g} %",
@@ -126,10 +135,16 @@ def _named(series: Sequence[_Series]) -> list[_Series]:
     return [each for each in series if each in worst]
 
 
-def _means(lines: Sequence[Sequence[float]]) -> list[float]:
-    """Of the instances that are known at each time; not a number where none is."""
-    known = ([value for value in at_once if value == value] for at_once in zip(*lines, strict=True))
-    return [sum(values) / len(values) if values else float("nan") for values in known]
+def _means(rounds: Sequence[Round[TrackRound]], lines: Sequence[Sequence[float]]) -> list[float]:
+    """Of the instances that are known at each time; not a number where none is, or where some were
+    not polled, for then it would be a mean of other instances each time.
+    """
+    means = []
+    for shown, at_once in zip(rounds, zip(*lines, strict=True), strict=True):
+        known = [value for value in at_once if value == value]
+        is_whole = known and not shown.report.not_polled
+        means.append(sum(known) / len(known) if is_whole else float("nan"))
+    return means
 
 
 def _series_of(rounds: Sequence[Round[TrackRound]]) -> list[_Series]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cpx_monitor.app.ports import FleetUnavailable
 from cpx_monitor.app.reports import (
+    Basis,
     Outage,
     Report,
     Round,
@@ -30,6 +31,10 @@ def footer(report: Report) -> str:
     listed = counted(coverage.listed, "instance")
     counts = ", ".join(f"{number} {state}" for number, state in states)
     return f"{listed}, {counts} in {basis.took_seconds:.2f} s"
+
+
+def last_known_sentence(basis: Basis) -> str:
+    return f"as last known at {basis.observed_at:%H:%M:%S}"
 
 
 def round_footer(shown: Round[TrackRound]) -> str:

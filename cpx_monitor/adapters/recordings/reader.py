@@ -99,12 +99,21 @@ class Recording:
             RecordingUnusable: there is none, or no such file, or it is no recording.
         """
         last: Snapshot | None = None
+        failed: list[RecordedRound] = []
         for recorded in self.rounds():
             if isinstance(recorded.outcome, Snapshot):
-                last = recorded.outcome
+                last, failed = recorded.outcome, []
+            else:
+                failed.append(recorded)
         known = self._known
         if last is None:
             raise RecordingUnusable(f"{self._path} holds no complete round")
+        if failed:
+            rounds = "round" if len(failed) == 1 else f"{len(failed)} rounds"
+            self._warn(
+                f"{self._path}: the last {rounds} failed, from {failed[0].observed_at:%H:%M:%S}:"
+                f" {failed[-1].outcome}"
+            )
         if last.not_asked:
             oldest = min(seen_at for seen_at, _ in known.values())
             age_s = (last.observed_at - oldest).total_seconds()

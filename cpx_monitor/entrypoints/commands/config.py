@@ -42,7 +42,8 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     settings = settings_of(arguments)
     console.write(_rendered(settings, Output.from_arguments(own, console)))
     # Whatever is wrong is shown where it stands, and said in full.
-    FleetOptions.from_arguments(arguments)
+    if unsent := FleetOptions.from_arguments(arguments).access.unsent:
+        console.warn(unsent)
     policy_of(arguments)
     recording_to_write(arguments)
     return exit_codes.USAGE if any(_WRONG in each.origin for each in settings) else exit_codes.DONE

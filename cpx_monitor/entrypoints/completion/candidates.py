@@ -46,8 +46,9 @@ FILES = Candidate("", kind="files")
 
 def complete(words: Sequence[str], console: Console, connect: Connect) -> int:
     """For zsh and fish, which quote what they insert, with the words up to the cursor."""
+    _end_in_time()
     *before, current = words or [""]
-    found = _fitting(before, current, console, connect)
+    found = fitting(before, current, console, connect)
     lines = (f"{each.kind}\t{each.text}\t{each.meaning}".rstrip("\t") for each in found)
     console.write("".join(f"{line}\n" for line in lines))
     return exit_codes.DONE
@@ -59,6 +60,7 @@ def complete_in_bash(line: str, replaced: str, console: Console, connect: Connec
     ``replaced`` is the end of the line for which bash puts it: what follows the last character that
     breaks words there. A word in quotes is not completed.
     """
+    _end_in_time()
     raw = re.search(r"(?:\\.|[^\s\\])*$", line)
     if raw is None or set("\"'") & set(raw[0]) or not raw[0].endswith(replaced):
         return exit_codes.DONE
@@ -74,11 +76,16 @@ def complete_in_bash(line: str, replaced: str, console: Console, connect: Connec
         _files_for_bash(current.removeprefix(kept))
         if each is FILES
         else f"{each.kind}\t{quoted_for_bash(each.text.removeprefix(kept))}"
-        for each in _fitting(before, current, console, connect)
+        for each in fitting(before, current, console, connect)
         if each is FILES or each.text.startswith(kept)
     ]
     console.write("".join(f"{line}\n" for line in lines))
     return exit_codes.DONE
+
+
+def _end_in_time() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, ENDS_AFTER_S)
 
 
 def _files_for_bash(typed: str) -> str:
@@ -95,12 +102,10 @@ def quoted_for_bash(text: str) -> str:
     return re.sub(r"[^\w@%+,./:=-]", r"\\\g<0>", text)
 
 
-def _fitting(
+def fitting(
     before: Sequence[str], current: str, console: Console, connect: Connect
 ) -> list[Candidate]:
     """The candidates that begin with what is typed; whatever goes wrong, there are just none."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, ENDS_AFTER_S)
     try:
         found = list(_candidates(before, current, console, connect))
     except Exception:

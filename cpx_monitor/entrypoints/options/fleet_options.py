@@ -116,7 +116,8 @@ def _access(arguments: Arguments, url: CpxUrl) -> Access:
     own = arguments.profile.origin
     if arguments.origin(token_option) is own and url != _profile_url(arguments):
         name = arguments.profile.name
-        unsent = f"the token of profile {name} is not sent: {url.shown} is not its url"
+        why = f"{url.shown} is not its url" if _profile_url(arguments) else "it has no url"
+        unsent = f"the token of profile {name} is not sent: {why}"
         return Access(None, ca_file, checks_certificate=not insecure, unsent=unsent)
     return Access(arguments.given(token_option), ca_file, checks_certificate=not insecure)
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 MAX_COMPARED = 500
+# How alike two words must be. Long ones often end alike: ReportsService, PaymentsService.
+_SHORT, _LONG = 0.6, 0.8
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
@@ -18,6 +20,6 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     if len(likely) > MAX_COMPARED:
         likely = [name for name in likely if name[:1] == typed[:1]]
         likely = sorted(likely, key=lambda name: abs(len(name) - len(typed)))[:MAX_COMPARED]
-    near = get_close_matches(typed, likely, n=1)
+    near = get_close_matches(typed, likely, n=1, cutoff=_LONG if len(typed) >= 8 else _SHORT)
     near = near or sorted(name for name in spelling_of if typed and typed in name)
     return f"did you mean {spelling_of[near[0]]}?" if near else None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from itertools import islice
 
 from cpx_monitor.app.pace import every
+from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Report
 from cpx_monitor.app.rounds import rounds
 from cpx_monitor.app.selection import arranged, the_services
@@ -34,8 +35,15 @@ def report_on(
     wanted = arguments.texts(options.SERVICE)
     fleet, clock = connected(arguments, fleet_options, console, connect)
 
+    was_listed = False
+
     def poll() -> Report:
+        nonlocal was_listed
         snapshot = fleet.snapshot()
+        if was_listed and not snapshot.observations:
+            # What was last known stays in view.
+            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
+        was_listed = True
         only: Collection[str] | None = None
         if wanted and why_no_verdict(snapshot) is None:
             only = the_services(snapshot, wanted)

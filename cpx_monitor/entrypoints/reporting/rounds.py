@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from cpx_monitor.adapters.presenters.frames import Heading, Height, report_frame
 from cpx_monitor.adapters.presenters.records import render_round
 from cpx_monitor.adapters.presenters.sentences import (
+    last_known_sentence,
     missed_sentence,
     outage_sentence,
     rejected_warning,
@@ -114,7 +115,7 @@ class ReportView:
             [f"every {self._repeat.every_s:g} s"],
         )
         return report_frame(
-            shown.report,
+            shown,
             heading,
             self._output.look._replace(width=size.columns),
             Height(size.lines, keeps_worst=self._order.is_none),
@@ -135,9 +136,11 @@ class ReportView:
         if last is None or not is_live:
             return
         self._console.write(self._output.rendered(last.report))
-        sum_up(last.report, self._output, self._console)
-        if last.outage is not None:
-            self._console.warn(outage_sentence(last.outage))
+        if last.outage is None:
+            sum_up(last.report, self._output, self._console)
+            return
+        self._console.warn(outage_sentence(last.outage))
+        self._console.warn(f"the table is {last_known_sentence(last.report.basis)}")
 
 
 def banner(shown: Round[Any], warnings: list[str]) -> list[str]:

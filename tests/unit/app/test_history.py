@@ -64,6 +64,25 @@ class TestAnInstance:
         assert notes(well, sick, well) == {1: "flapped 2 times, last 12:00:03"}
         assert notes(well, sick, well, *[well] * 10) == {1: ""}
 
+    def test_of_a_round_that_failed_has_a_gap_and_neither_flipped_nor_was_unknown(self):
+        history = History()
+        for number, failure in enumerate((None, "cannot reach CPX", None), start=1):
+            seen = unknown(1, "AuthService") if failure else instance(1)
+            (tracked,) = history.learn(track_round(number, seen, failure=failure))
+
+        (item,) = history.summary().items
+        assert tracked.recent_cpu == (10, None, 10)
+        assert (tracked.note, item.rounds, item.flips, item.unknown_share) == ("", 2, 0, 0)
+
+    def test_that_was_not_polled_in_between_has_flipped_where_its_status_differs(self):
+        history = History()
+        history.learn(track_round(1, instance(1)))
+        (unseen,) = history.learn(track_round(2, not_polled=("10.58.1.1",)))
+        (seen,) = history.learn(track_round(3, instance(1, cpu=99)))
+
+        (item,) = history.summary().items
+        assert (unseen.is_seen, seen.is_seen, item.flips, seen.cpu_change) == (False, True, 1, None)
+
 
 class TestTheSummary:
     def test_of_nothing_is_none(self):

@@ -1,7 +1,7 @@
 """What is on the screen, as lines: they fit, and they are those that matter."""
 
 import pytest
-from support import instance, snapshot, track_round, unknown
+from support import instance, round_of, snapshot, track_round, unknown
 from wcwidth import wcswidth
 
 from cpx_monitor.adapters.presenters.frames import (
@@ -32,7 +32,9 @@ def tracked(*rounds, columns=80, lines=24, color=False, ascii_only=False, **head
 
 
 def reported(report, columns=80, lines=24, keeps_worst=True, wide=False):
-    return report_frame(report, HEADING, Look(width=columns), Height(lines, keeps_worst), wide=wide)
+    return report_frame(
+        round_of(report), HEADING, Look(width=columns), Height(lines, keeps_worst), wide=wide
+    )
 
 
 def ips(frame):
@@ -193,7 +195,9 @@ class TestWhatMattersLeast:
     """On a narrow terminal it goes first; names are cut only where nothing else helps."""
 
     def headers(self, report, width, *, wide=True):
-        frame = report_frame(report, Heading("now"), Look(width=width), Height(40), wide=wide)
+        frame = report_frame(
+            round_of(report), Heading("now"), Look(width=width), Height(40), wide=wide
+        )
         return next(line for line in frame if line.startswith("Service"))
 
     def test_is_what_memory_and_then_cpu_came_to_at_the_rims(self):

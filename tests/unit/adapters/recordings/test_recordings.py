@@ -384,6 +384,14 @@ class TestTheLastRound:
             " what is shown of them is up to 5 s older"
         ]
 
+    def test_says_that_rounds_after_it_failed(self, recorder, path, warnings):
+        recorded(recorder, [instance(1)], REFUSED, REFUSED)
+        RecordedFleet(Recording(path, warnings.append))
+
+        (warning,) = warnings
+        assert warning.startswith(f"{path}: the last 2 rounds failed, from 12:00:")
+        assert warning.endswith(f": {REFUSED}")
+
 
 class TestReplay:
     ROUNDS = (

@@ -6,7 +6,7 @@ import pytest
 
 from cpx_monitor.entrypoints.commands.config import settings_of
 from cpx_monitor.entrypoints.commands.registry import COMMANDS, every_option
-from cpx_monitor.entrypoints.completion.candidates import complete
+from cpx_monitor.entrypoints.completion.candidates import fitting
 from cpx_monitor.entrypoints.options import catalogue
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.option import Option
@@ -15,8 +15,7 @@ from cpx_monitor.entrypoints.terminal.console import Console
 
 def offered(*words):
     console = Console(io.StringIO(), io.StringIO(), {})
-    complete([*words, "--"], console, connect=None)
-    return {line.split("\t")[1].rstrip("=") for line in console.stdout.getvalue().splitlines()}
+    return {each.text.rstrip("=") for each in fitting(words, "--", console, connect=None)}
 
 
 def test_every_option_of_the_catalogue_is_of_a_command():

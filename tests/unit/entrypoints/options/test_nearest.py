@@ -1,4 +1,3 @@
-from cpx_monitor.entrypoints.options import words as command_line
 from cpx_monitor.entrypoints.options.nearest import MAX_COMPARED, nearest
 
 
@@ -12,11 +11,15 @@ def test_something_near_is_named_in_its_own_spelling():
 def test_of_two_hundred_thousand_only_a_few_are_compared(monkeypatch):
     compared = []
 
-    def count(word, names, n):
+    def count(word, names, n, cutoff):
         compared.extend(names)
         return []
 
     monkeypatch.setattr("difflib.get_close_matches", count)
-    command_line.nearest("service 17x", [f"Service {n}" for n in range(200_000)])
+    nearest("service 17x", [f"Service {n}" for n in range(200_000)])
 
     assert len(compared) == MAX_COMPARED
+
+
+def test_two_services_that_end_alike_are_not_near():
+    assert nearest("ReportsService", ["PaymentsService", "SearchService"]) is None
