@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from time import process_time
 
-from cpx_monitor.adapters.presenters.layout import Look
+from cpx_monitor.adapters.presenters.layout import Style
 from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.app.use_cases import list_instances
 from cpx_monitor.domain.fleet import Instance, Snapshot
@@ -20,7 +20,7 @@ FLEET = tuple(
 def main():
     report = list_instances(Snapshot("x", datetime.now(UTC), 1.0, FLEET), HealthPolicy())
     began_s = process_time()
-    render_table(report, Look(color=True))
+    render_table(report, Style(color=True))
     print(process_time() - began_s)
 
 

@@ -30,8 +30,8 @@ RUNS = {
     "requests": ("requests", ()),
     "direct, other addresses in every round": ("direct", ("list-fresh",)),
 }
-MOST_GROWTH_KIB = 1024
-MOST_ATTEMPTS = 2
+MAX_GROWTH_KIB = 1024
+MAX_ATTEMPTS = 2
 SETTLED = 0.4
 
 
@@ -49,7 +49,7 @@ once more where every address is another one in every round (`list-fresh`):
 
 Descriptors and memory are read after a tenth of the rounds, after four tenths, and at the end. The
 heap finds its size within the first few hundred rounds; after that it must not grow by more than
-{MOST_GROWTH_KIB} KiB in a thousand rounds. Rounds are left out where one before them took longer
+{MAX_GROWTH_KIB} KiB in a thousand rounds. Rounds are left out where one before them took longer
 than {EVERY_S} s; the longest gap is from one round's start to the next one's. Tries are the most
 requests for one instance, divided by the rounds.
 
@@ -81,9 +81,9 @@ class Soaked(NamedTuple):
         limits = {
             "it did not end with 0": self.code != 0,
             "descriptors leak": late.descriptors > settled.descriptors + 3,
-            "memory grows": growth_kib > MOST_GROWTH_KIB,
+            "memory grows": growth_kib > MAX_GROWTH_KIB,
             "a round outlived its deadline": self.longest_s > DEADLINE_S + 0.5,
-            "an instance was asked too often": self.attempts > MOST_ATTEMPTS,
+            "an instance was asked too often": self.attempts > MAX_ATTEMPTS,
         }
         return [complaint for complaint, holds in limits.items() if holds]
 

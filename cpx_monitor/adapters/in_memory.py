@@ -53,6 +53,6 @@ class InMemoryFleet:
             observed_at=self._clock.now(),
             took_s=0.0,
             observations=tuple(seen for seen in in_order if seen.ip in wanted),
-            not_asked=tuple(ip for ip in listed if ip not in wanted),
+            not_polled=tuple(ip for ip in listed if ip not in wanted),
             stale_list=stale_list,
         )

@@ -1,7 +1,7 @@
 """What a tracked service did, from round to round.
 
 The memory that it takes grows with the number of addresses listed at a time, not with time: of
-those that left, the last ``MOST_GONE`` are remembered.
+those that left, the last ``MAX_GONE`` are remembered.
 """
 
 import math
@@ -18,7 +18,7 @@ from cpx_monitor.app.reports import (
     TrackRound,
     TrackSummary,
 )
-from cpx_monitor.app.tracking import MOST_GONE
+from cpx_monitor.app.tracking import MAX_GONE
 from cpx_monitor.domain.fleet import address_order
 from cpx_monitor.domain.health import Status
 
@@ -79,7 +79,7 @@ class History:
         left = [ip for ip, each in self._instances.items() if each.is_gone(self._rounds)]
         for ip in left:
             self._gone[ip] = self._instances.pop(ip)
-        for ip in list(self._gone)[:-MOST_GONE]:
+        for ip in list(self._gone)[:-MAX_GONE]:
             del self._gone[ip]
             self._forgotten += 1
 

@@ -62,7 +62,7 @@ Selection = Callable[[Sequence[str]], Container[str]]
 
 class Fleet(Protocol):
     def snapshot(self, select: Selection | None = None) -> Snapshot:
-        """Look at every listed instance once; one that fails is an ``Unknown`` in the result.
+        """Style at every listed instance once; one that fails is an ``Unknown`` in the result.
 
         With ``select`` only those that it picks are polled; a recording, which polls nothing, may
         hold others. Where the list of servers cannot be had, the last one has to do if the trouble

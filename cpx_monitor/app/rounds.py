@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from cpx_monitor.app.ordering import NoSuchService
 from cpx_monitor.app.ports import Clock, FleetUnavailable
 from cpx_monitor.app.reports import AnyReport, Outage, Round
-from cpx_monitor.app.selection import NoSuchService
 
 
 def rounds(

@@ -4,16 +4,16 @@ import heapq
 import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 
+from cpx_monitor.app.ordering import the_service
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Basis, Coverage, Round, TrackRound
 from cpx_monitor.app.rounds import rounds
-from cpx_monitor.app.selection import the_service
 from cpx_monitor.app.use_cases import row_of, why_no_verdict
 from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, in_address_order
 from cpx_monitor.domain.health import HealthPolicy, Status
 
-ROUNDS_TO_ASK_EVERYBODY = 20
-MOST_GONE = 1000
+ROUNDS_TO_POLL_ALL = 20
+MAX_GONE = 1000
 
 
 def track(
@@ -32,7 +32,7 @@ def track(
 
 class Tracking:
     """Polls a service again and again: its members and newcomers every time, all other instances
-    at least once in ``ROUNDS_TO_ASK_EVERYBODY``.
+    at least once in ``ROUNDS_TO_POLL_ALL``.
     """
 
     def __init__(self, fleet: Fleet, service: str, policy: HealthPolicy) -> None:
@@ -50,8 +50,8 @@ class Tracking:
             snapshot = self._fleet.snapshot()
             self._members = _Members(_existing_service(snapshot, self._wanted))
         else:
-            snapshot = self._fleet.snapshot(self._members.to_ask)
-            if not (snapshot.observations or snapshot.not_asked):
+            snapshot = self._fleet.snapshot(self._members.to_poll)
+            if not (snapshot.observations or snapshot.not_polled):
                 raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
         self._members.learn(snapshot)
         return self._round_of(snapshot, self._members)
@@ -85,7 +85,7 @@ class Tracking:
 class _Members:
     """What is known of a fleet from round to round: who belongs to the service, and who said what.
 
-    A silent address keeps the service it last named, and so do the last ``MOST_GONE`` that left, if
+    A silent address keeps the service it last named, and so do the last ``MAX_GONE`` that left, if
     they come back. Members and addresses not seen before are
     asked in every round, all others in turn, so that an instance that moves to the service shows.
     """
@@ -95,32 +95,32 @@ class _Members:
         self._service_of: dict[str, str] = {}
         self._service_of_gone: dict[str, str] = {}  # the last that left at the end
         self._last_seen: dict[str, Observation] = {}
-        self._asked_in: dict[str, int] = {}
+        self._polled_in: dict[str, int] = {}
         self._round = 0
 
-    def to_ask(self, listed: Sequence[str]) -> Container[str]:
+    def to_poll(self, listed: Sequence[str]) -> Container[str]:
         """Whom to ask this time: at most a twentieth of the fleet beside members and newcomers."""
-        certain = {ip for ip in listed if ip not in self._asked_in or self._is_member(ip)}
+        certain = {ip for ip in listed if ip not in self._polled_in or self._is_member(ip)}
         others = [ip for ip in listed if ip not in certain]
-        turn = math.ceil(len(others) / ROUNDS_TO_ASK_EVERYBODY)
-        return certain.union(heapq.nsmallest(turn, others, key=self._asked_in.__getitem__))
+        turn = math.ceil(len(others) / ROUNDS_TO_POLL_ALL)
+        return certain.union(heapq.nsmallest(turn, others, key=self._polled_in.__getitem__))
 
     def learn(self, snapshot: Snapshot) -> None:
         self._round += 1
-        listed = {*snapshot.not_asked}
+        listed = {*snapshot.not_polled}
         for seen in snapshot.observations:
             listed.add(seen.ip)
-            self._asked_in[seen.ip] = self._round
+            self._polled_in[seen.ip] = self._round
             self._last_seen[seen.ip] = seen
             service = seen.service or self._service_of_gone.get(seen.ip)
             self._service_of_gone.pop(seen.ip, None)
             if service is not None:
                 self._service_of[seen.ip] = service
         for gone in self._last_seen.keys() - listed:
-            del self._last_seen[gone], self._asked_in[gone]
+            del self._last_seen[gone], self._polled_in[gone]
             if gone in self._service_of:
                 self._service_of_gone[gone] = self._service_of.pop(gone)
-        for forgotten in list(self._service_of_gone)[:-MOST_GONE]:
+        for forgotten in list(self._service_of_gone)[:-MAX_GONE]:
             del self._service_of_gone[forgotten]
 
     def rows(self) -> tuple[Observation, ...]:
@@ -135,7 +135,7 @@ class _Members:
         return [ip for ip in self._last_seen if self._is_member(ip)]
 
     def _polled(self) -> list[str]:
-        return [ip for ip in self._members() if self._asked_in[ip] == self._round]
+        return [ip for ip in self._members() if self._polled_in[ip] == self._round]
 
     def _rows_of(self, ips: Iterable[str]) -> tuple[Observation, ...]:
         members = [self._last_seen[ip] for ip in ips]

@@ -22,9 +22,9 @@ from cpx_monitor.domain.fleet import Instance, Observation, Service, Snapshot, U
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy, Status, Verdict, judge
 
 # A reason is a line that people read: past this many addresses it counts the rest.
-MOST_ADDRESSES_IN_A_REASON = 20
+MAX_ADDRESSES_IN_A_REASON = 20
 # Of the unknown: more than so many that have the same reason are counted.
-MOST_NAMED_OF_A_REASON = 3
+MAX_NAMED_OF_A_REASON = 3
 
 
 def list_instances(
@@ -228,14 +228,14 @@ def _risk_reason(
 def _unknown(service: Service) -> str:
     """A reason that most have is said once: ``unknown: 17 of 17 (cpu is missing)``."""
     reasons = Counter(seen.reason for seen in service.unknown)
-    often = {reason for reason, times in reasons.items() if times > MOST_NAMED_OF_A_REASON}
+    often = {reason for reason, times in reasons.items() if times > MAX_NAMED_OF_A_REASON}
     counts = [(f"{reasons[reason]} of {service.size}", reason) for reason in often]
     named = [(seen.ip, seen.reason) for seen in service.unknown if seen.reason not in often]
     return _named("unknown", [*sorted(counts), *named])
 
 
 def _named(heading: str, what: Sequence[tuple[str, str]]) -> str:
-    shown = what[:MOST_ADDRESSES_IN_A_REASON]
+    shown = what[:MAX_ADDRESSES_IN_A_REASON]
     rest = len(what) - len(shown)
     return (
         f"{heading}: "

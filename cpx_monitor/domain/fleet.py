@@ -67,7 +67,7 @@ class Snapshot(NamedTuple):
     """One look at a fleet: an observation of every distinct address that was listed.
 
     ``observations`` are in address order; ``rejected`` holds what the list named that is no
-    address; ``not_asked`` are the addresses listed that were left out of this round, so
+    address; ``not_polled`` are the addresses listed that were left out of this round, so
     they have no observation; ``observed_at`` is when the look began, in UTC; ``took_s`` is how
     long it took; ``stale_list`` tells of a list from before this look, None where it is new.
     """
@@ -77,7 +77,7 @@ class Snapshot(NamedTuple):
     took_s: float
     observations: tuple[Observation, ...]
     rejected: tuple[str, ...] = ()
-    not_asked: tuple[str, ...] = ()
+    not_polled: tuple[str, ...] = ()
     stale_list: StaleList | None = None
 
     @property

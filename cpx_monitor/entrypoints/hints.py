@@ -2,8 +2,8 @@
 
 import errno
 
+from cpx_monitor.app.ordering import NoSuchColumn, NoSuchService
 from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
-from cpx_monitor.app.selection import NoSuchColumn, NoSuchService
 from cpx_monitor.entrypoints.options.nearest import nearest
 
 _ULIMIT = "`ulimit -n` tells how many files may be open, `ulimit -u` how many threads there may be"

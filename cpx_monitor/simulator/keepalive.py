@@ -10,7 +10,7 @@ from gevent.server import StreamServer
 from cpx_monitor.simulator.replies import Answer, perform
 from cpx_monitor.simulator.simulation import LIST, Simulation, steps_of
 
-MOST_REQUEST_BYTES = 65_536
+MAX_REQUEST_BYTES = 65_536
 BACKLOG = 4096
 
 
@@ -50,7 +50,7 @@ class KeepAliveServer(StreamServer):
             head, end, waiting = waiting.partition(b"\r\n\r\n")
             while not end:
                 received = connection.recv(65_536)
-                if not received or len(head) > MOST_REQUEST_BYTES:
+                if not received or len(head) > MAX_REQUEST_BYTES:
                     return
                 head, end, waiting = (head + received).partition(b"\r\n\r\n")
             if not self._answer(head, connection):

@@ -194,7 +194,7 @@ class TestASnapshot:
         seen = fleet.snapshot(lambda listed: {listed[1]})
 
         assert seen.observations == (healthy(2),)
-        assert seen.not_asked == ("10.58.1.1", "10.58.1.3")
+        assert seen.not_polled == ("10.58.1.1", "10.58.1.3")
 
     @every_fleet
     def test_holds_at_least_those_that_were_selected(self, make):

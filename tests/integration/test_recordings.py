@@ -86,7 +86,7 @@ def test_every_command_reads_its_last_round(incident, monitor):
     }
     assert len(documents[0]["items"]) == 60
     assert len(documents[1]["items"]) == 10
-    assert "were not asked in the last round" in listed.stderr
+    assert "were not polled in the last round" in listed.stderr
 
 
 def test_list_records_too_and_goes_on_where_it_was(monitor, tmp_path):

@@ -119,7 +119,10 @@ class TestNoAnswer:
             ),
             (answer(200, b"x" * (MAX_BYTES + 1)), "an answer of more than 0 KiB"),
             (raw(GZIP + gzip.compress(b"{}", mtime=0)[:-4]), "the compressed answer was cut off"),
-            (raw(GZIP + gzip.compress(b"{}", mtime=0) + b"{}"), "the answer cannot be decompressed"),
+            (
+                raw(GZIP + gzip.compress(b"{}", mtime=0) + b"{}"),
+                "the answer cannot be decompressed",
+            ),
             (raw(GZIP + b"{}"), "the answer cannot be decompressed"),
             (raw(GZIP.replace(b"gzip", b"br") + b"{}"), "the answer is encoded as 'br'"),
             (

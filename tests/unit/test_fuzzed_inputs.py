@@ -20,7 +20,7 @@ from support import NOON, round_of, snapshot, track_round
 from cpx_monitor.adapters.cpx_api.wire import BadAnswer, parse_instance, parse_listing
 from cpx_monitor.adapters.presenters.escape import printable, unmistakable
 from cpx_monitor.adapters.presenters.frames import Heading, Height, report_frame, track_frame
-from cpx_monitor.adapters.presenters.layout import Look, display_width, without_color
+from cpx_monitor.adapters.presenters.layout import Style, display_width, without_color
 from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.adapters.recordings.reader import Recording
 from cpx_monitor.app.history import History
@@ -205,7 +205,7 @@ class TestNames:
                 Instance(f"10.0.0.{number}", name_of(chance) + "x", number, number)
                 for number in range(20)
             ]
-            text = render_table(list_instances(snapshot(*fleet), POLICY), Look())
+            text = render_table(list_instances(snapshot(*fleet), POLICY), Style())
             assert text.count("\n") == 22
             assert is_safe(text.replace("\n", ""))
 
@@ -324,7 +324,7 @@ class TestTerminals:
         instances = history.learn(shown)
         for _ in range(CASES):
             columns, lines = chance.randint(1, 200), chance.randint(1, 60)
-            look = Look(chance.random() < 0.5, True, columns, chance.random() < 0.3)
+            look = Style(chance.random() < 0.5, True, columns, chance.random() < 0.3)
             heading = Heading(f"round 1 at {NOON}", [name_of(chance)] * chance.randint(0, 2))
             height = Height(lines, chance.random() < 0.5)
             if chance.random() < 0.5:

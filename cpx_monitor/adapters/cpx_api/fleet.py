@@ -11,7 +11,7 @@ from cpx_monitor.adapters.cpx_api.polling.collection import (
     to_come_again,
 )
 from cpx_monitor.adapters.cpx_api.polling.concurrency import Limit
-from cpx_monitor.adapters.cpx_api.polling.retry import MOST_LIST_ATTEMPTS, backoff_s, chance
+from cpx_monitor.adapters.cpx_api.polling.retry import MAX_LIST_ATTEMPTS, backoff_s, chance
 from cpx_monitor.adapters.cpx_api.url import CpxUrl
 from cpx_monitor.adapters.cpx_api.wire import BadAnswer, Listing, parse_listing
 from cpx_monitor.adapters.transports.port import (
@@ -123,7 +123,7 @@ class CpxHttpFleet:
             took_s=took_s,
             observations=observations,
             rejected=listing.rejected,
-            not_asked=() if wanted is None else tuple(ip for ip in listed if ip not in wanted),
+            not_polled=() if wanted is None else tuple(ip for ip in listed if ip not in wanted),
             stale_list=stale_list,
         )
 
@@ -145,7 +145,7 @@ class CpxHttpFleet:
         return listing, None
 
     def _listing(self, ends_at_s: float) -> Listing:
-        for attempt in range(1, MOST_LIST_ATTEMPTS + 1):
+        for attempt in range(1, MAX_LIST_ATTEMPTS + 1):
             try:
                 return self._ask_for_list(ends_at_s)
             except _MayPass as trouble:
@@ -153,7 +153,7 @@ class CpxHttpFleet:
                 if wait_s is None:
                     wait_s = backoff_s(attempt, chance())
                 left_s = ends_at_s - self._clock.monotonic_s()
-                if attempt == MOST_LIST_ATTEMPTS or wait_s >= left_s:
+                if attempt == MAX_LIST_ATTEMPTS or wait_s >= left_s:
                     raise trouble.outcome from None
                 self._clock.sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")

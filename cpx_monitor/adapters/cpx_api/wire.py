@@ -17,9 +17,9 @@ from cpx_monitor.domain.fleet import (
     canonical_address,
 )
 
-MOST_LISTED = 200_000
-MOST_SERVICE_NAME_CHARACTERS = 256
-MOST_QUOTED_CHARACTERS = 40
+MAX_LISTED = 200_000
+MAX_SERVICE_NAME_CHARACTERS = 256
+MAX_QUOTED_CHARACTERS = 40
 
 # Nearly every percentage is one of these, and finding it here is faster than reading it.
 _WHOLE_PERCENTAGES = {f"{number}%": number for number in range(101)}
@@ -49,11 +49,11 @@ def parse_listing(body: bytes) -> Listing:
     """The answer to ``GET /servers``. What is in the list but is no address is rejected.
 
     Raises:
-        BadAnswer: it is not a JSON list, or one of more than ``MOST_LISTED`` entries.
+        BadAnswer: it is not a JSON list, or one of more than ``MAX_LISTED`` entries.
     """
     # Before it is read: what takes a few bytes in JSON takes many in memory.
-    if body.count(b",") >= MOST_LISTED:
-        raise BadAnswer(f"more than {MOST_LISTED:,} servers are listed")
+    if body.count(b",") >= MAX_LISTED:
+        raise BadAnswer(f"more than {MAX_LISTED:,} servers are listed")
     entries = _json(body)
     if not isinstance(entries, list):
         raise BadAnswer(f"a JSON list was expected, not {_quoted(entries)}")
@@ -123,10 +123,10 @@ def _check_for_contradiction(pairs: list[tuple[str, Any]]) -> None:
 
 def _service_name(answer: Mapping[str, Any]) -> str:
     name = answer.get("service", _MISSING)
-    if isinstance(name, str) and len(name) <= MOST_SERVICE_NAME_CHARACTERS and name.strip():
+    if isinstance(name, str) and len(name) <= MAX_SERVICE_NAME_CHARACTERS and name.strip():
         return name
     if isinstance(name, str) and name.strip():
-        raise BadAnswer(f"the service name is longer than {MOST_SERVICE_NAME_CHARACTERS}")
+        raise BadAnswer(f"the service name is longer than {MAX_SERVICE_NAME_CHARACTERS}")
     raise _not_usable("service", name)
 
 
@@ -151,7 +151,7 @@ def _quoted(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     is_text = isinstance(value, str)
-    text = repr(value[: MOST_QUOTED_CHARACTERS + 1]) if is_text else json.dumps(value)
-    if len(text) <= MOST_QUOTED_CHARACTERS:
+    text = repr(value[: MAX_QUOTED_CHARACTERS + 1]) if is_text else json.dumps(value)
+    if len(text) <= MAX_QUOTED_CHARACTERS:
         return text
-    return text[:MOST_QUOTED_CHARACTERS] + "…"
+    return text[:MAX_QUOTED_CHARACTERS] + "…"

@@ -10,7 +10,7 @@ from cpx_monitor.adapters.presenters.layout import (
     CUT_MARKS,
     Cell,
     Column,
-    Look,
+    Style,
     Table,
     blocks_of,
     cut,
@@ -35,12 +35,12 @@ from cpx_monitor.domain.health import HealthPolicy, Status
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-:=+*#"
 _UNSEEN = " "
-_LEAST_HISTORY = 4
+_MIN_HISTORY = 4
 # Lines of a terminal below which some of what stands above the rows gives way to them.
 _LOW, _VERY_LOW = 7, 5
-_MOST_HISTORY = 30
+_MAX_HISTORY = 30
 # Of the notes, in columns: room for what happens all the time, and more only while it is needed.
-_LEAST_NOTE, _MOST_NOTE = len("was Unhealthy"), 30
+_MIN_NOTE, _MAX_NOTE = len("was Unhealthy"), 30
 
 
 class Heading(NamedTuple):
@@ -67,7 +67,7 @@ def track_frame(
     shown: Round[TrackRound],
     instances: Sequence[TrackedInstance],
     heading: Heading,
-    look: Look,
+    style: Style,
     height: Height,
 ) -> list[str]:
     """A tracked round: how the service is, then a row for each instance, as far as they fit."""
@@ -75,10 +75,10 @@ def track_frame(
     if shown.outage is not None:
         # It is not the instances that failed: what was last known of them stays in view.
         instances = [_as_last_known(each) for each in instances]
-        table = _tracked_table(instances, policy, look)
+        table = _tracked_table(instances, policy, style)
         first = f"{report.service}: {last_known_sentence(report.basis)}"
-        above = [first, *_heading_lines(heading, look)]
-        return _framed(above, instances, table, look, height)
+        above = [first, *_heading_lines(heading, style)]
+        return _framed(above, instances, table, style, height)
     rows = report.items
     healthy = sum(row.status is Status.HEALTHY for row in rows)
     not_polled = f"; {len(report.not_polled)} not polled" if report.not_polled else ""
@@ -88,26 +88,26 @@ def track_frame(
         f" memory {mean(_mean([row.memory_percent for row in rows]))}"
     )
     summary = counts + means + not_polled
-    if display_width(printable(summary)) > (look.width or 0):
+    if display_width(printable(summary)) > (style.width or 0):
         summary = counts + not_polled
-    table = _tracked_table(instances, policy, look)
-    return _framed([summary, *_heading_lines(heading, look)], instances, table, look, height)
+    table = _tracked_table(instances, policy, style)
+    return _framed([summary, *_heading_lines(heading, style)], instances, table, style, height)
 
 
 def report_frame(
-    shown: Round[Report], heading: Heading, look: Look, height: Height, *, wide: bool
+    shown: Round[Report], heading: Heading, style: Style, height: Height, *, wide: bool
 ) -> list[str]:
     """A report that is made again and again, as far as it fits."""
     report = shown.report
     table = table_of(report, wide=wide)
-    above = [footer(report), *_heading_lines(heading, look)]
+    above = [footer(report), *_heading_lines(heading, style)]
     if shown.outage is not None:
         above[0] = f"{last_known_sentence(report.basis)}: {above[0]}"
     elif report.basis.no_verdict_because is not None:
         above.insert(-1, report.basis.no_verdict_because)
     elif isinstance(report, ServicesAtRisk) and not report.items:
         above.insert(-1, no_risk_sentence(report))
-    return _framed(above, report.items, table, look, height)
+    return _framed(above, report.items, table, style, height)
 
 
 def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = False) -> str:
@@ -117,11 +117,11 @@ def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = Fals
     return "".join(drawn).rjust(width) if width else ""
 
 
-def _heading_lines(heading: Heading, look: Look) -> list[str]:
-    return [_heading_line(heading, look), *heading.warnings, ""]
+def _heading_lines(heading: Heading, style: Style) -> list[str]:
+    return [_heading_line(heading, style), *heading.warnings, ""]
 
 
-def _heading_line(heading: Heading, look: Look) -> str:
+def _heading_line(heading: Heading, style: Style) -> str:
     """When it was and where it was seen, and as much of the details and of how to end as fits."""
     where = [heading.source] if heading.source else []
     details = heading.details
@@ -132,14 +132,14 @@ def _heading_line(heading: Heading, look: Look) -> str:
             (0, ""),
         ]
     ]
-    fitting = (line for line in lines if display_width(printable(line)) <= (look.width or 0))
+    fitting = (line for line in lines if display_width(printable(line)) <= (style.width or 0))
     return next(fitting, lines[-1])
 
 
 def _framed(
-    above: Sequence[str], rows: Sequence[Any], table: Table, look: Look, height: Height
+    above: Sequence[str], rows: Sequence[Any], table: Table, style: Style, height: Height
 ) -> list[str]:
-    headers, blocks = blocks_of(table, look)
+    headers, blocks = blocks_of(table, style)
     # Where there is hardly any room, the rows are what is looked for.
     if height.lines < _LOW:
         above = above[:1]
@@ -153,13 +153,13 @@ def _framed(
             blocks = [block[:1] for block in blocks]
         kept = dict(enumerate(blocks))
     if sum(map(len, blocks)) > room:
-        kept = _kept(rows, blocks, room - 1, height.keeps_worst, look)
+        kept = _kept(rows, blocks, room - 1, height.keeps_worst, style)
     lines = [*map(printable, above), *headers, *chain.from_iterable(kept.values())]
     if len(kept) < len(rows):
         # Where not even this fits, it is still what matters most.
         left_out = _left_out([row for place, row in enumerate(rows) if place not in kept])
         lines = [*lines[: height.lines - 1], left_out]
-    return [_fitted(line, look) for line in lines[: height.lines]]
+    return [_fitted(line, style) for line in lines[: height.lines]]
 
 
 def _kept(
@@ -167,7 +167,7 @@ def _kept(
     blocks: Sequence[Sequence[str]],
     room: int,
     keeps_worst: bool,
-    look: Look,
+    style: Style,
 ) -> dict[int, Sequence[str]]:
     """By their place, the rows that stay in view, the last chosen of them perhaps not whole."""
     places: Sequence[int] = range(len(rows))
@@ -177,28 +177,28 @@ def _kept(
     for place in places:
         if room <= 0:
             break
-        kept[place] = _cut_block(blocks[place], room, look)
+        kept[place] = _cut_block(blocks[place], room, style)
         room -= len(kept[place])
     return {place: kept[place] for place in sorted(kept)}
 
 
-def _cut_block(block: Sequence[str], room: int, look: Look) -> Sequence[str]:
+def _cut_block(block: Sequence[str], room: int, style: Style) -> Sequence[str]:
     """No more of a row's lines than there is room for, with a mark where there were more."""
     if len(block) <= room:
         return block
-    return [*block[: room - 1], f"{block[room - 1]} {CUT_MARKS[look.ascii_only]}"]
+    return [*block[: room - 1], f"{block[room - 1]} {CUT_MARKS[style.ascii_only]}"]
 
 
-def _fitted(line: str, look: Look) -> str:
-    width = look.width or 0
+def _fitted(line: str, style: Style) -> str:
+    width = style.width or 0
     if display_width(without_color(line)) <= width:
         return line
     if "\x1b" not in line:
-        return cut(line, width, ascii_only=look.ascii_only)
+        return cut(line, width, ascii_only=style.ascii_only)
     from wcwidth import clip
 
     # It closes the colours that it cuts off.
-    return str(clip(line, 0, width - 1)) + CUT_MARKS[look.ascii_only]
+    return str(clip(line, 0, width - 1)) + CUT_MARKS[style.ascii_only]
 
 
 def _left_out(rows: Sequence[Any]) -> str:
@@ -234,19 +234,21 @@ def _load(cpu_percent: float | None, memory_percent: float | None) -> float:
     return max(cpu_percent, memory_percent)
 
 
-def _tracked_table(instances: Sequence[TrackedInstance], policy: HealthPolicy, look: Look) -> Table:
+def _tracked_table(
+    instances: Sequence[TrackedInstance], policy: HealthPolicy, style: Style
+) -> Table:
     """Wide terminals have room for the histories, narrow ones don't."""
     plain = _columns(history=0)
-    rows = [_tracked_row(tracked, policy, 0, look) for tracked in instances]
-    used = display_width(lines_of(Table(plain, [row[:-1] for row in rows]), Look())[1])
+    rows = [_tracked_row(tracked, policy, 0, style) for tracked in instances]
+    used = display_width(lines_of(Table(plain, [row[:-1] for row in rows]), Style())[1])
     longest_note = max((display_width(printable(_note(each))) for each in instances), default=0)
-    spare = (look.width or 0) - used - 2 - min(max(longest_note, _LEAST_NOTE), _MOST_NOTE)
-    history = min(_MOST_HISTORY, (spare - 2) // 2)
-    if history < _LEAST_HISTORY:
+    spare = (style.width or 0) - used - 2 - min(max(longest_note, _MIN_NOTE), _MAX_NOTE)
+    history = min(_MAX_HISTORY, (spare - 2) // 2)
+    if history < _MIN_HISTORY:
         return Table(plain, rows)
     return Table(
         _columns(history),
-        [_tracked_row(tracked, policy, history, look) for tracked in instances],
+        [_tracked_row(tracked, policy, history, style) for tracked in instances],
     )
 
 
@@ -271,14 +273,14 @@ def _as_last_known(tracked: TrackedInstance) -> TrackedInstance:
 
 
 def _tracked_row(
-    tracked: TrackedInstance, policy: HealthPolicy, history: int, look: Look
+    tracked: TrackedInstance, policy: HealthPolicy, history: int, style: Style
 ) -> tuple[str | Cell, ...]:
     row = tracked.row
 
     def load(
         value: float | None, limit: float, change: float | None, recent: Sequence[float | None]
     ) -> list[str | Cell]:
-        past = [spark(recent, history, ascii_only=look.ascii_only)] if history else []
+        past = [spark(recent, history, ascii_only=style.ascii_only)] if history else []
         return [load_cell(value, limit), _signed(change), *past]
 
     is_unseen = not tracked.is_seen

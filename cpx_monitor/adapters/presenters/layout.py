@@ -19,7 +19,7 @@ _COLOR_OF: dict[str, str] = {
 # What stands for the rest of a text: on most terminals, and on those that show ASCII only.
 CUT_MARKS = ("…", "~")
 # Free text that has less room beside the columns than this gets lines of its own.
-_LEAST_FREE_WIDTH = 16
+_MIN_FREE_WIDTH = 16
 _INDENT = 4
 
 
@@ -29,7 +29,7 @@ def colored(text: str, status: Status | Verdict) -> str:
     return f"{getattr(Fore, _COLOR_OF[status])}{text}{Style.RESET_ALL}"
 
 
-class Look(NamedTuple):
+class Style(NamedTuple):
     """How text is to be shown. ``width`` is the terminal's, None where lines may be of any length;
     ``ascii_only`` is for terminals that show nothing else.
     """
@@ -71,17 +71,17 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str | Cell]]
 
 
-def draw(table: Table, look: Look) -> str:
+def draw(table: Table, style: Style) -> str:
     """The rows under their headers and a rule, each a line of its own that ends with a newline."""
-    return "\n".join([*lines_of(table, look), ""])
+    return "\n".join([*lines_of(table, style), ""])
 
 
-def lines_of(table: Table, look: Look) -> list[str]:
+def lines_of(table: Table, style: Style) -> list[str]:
     """The headers and the rule, then the rows."""
-    if look.width is not None:
-        headers, rows = blocks_of(table, look)
+    if style.width is not None:
+        headers, rows = blocks_of(table, style)
         return [*headers, *chain.from_iterable(rows)]
-    lines, drawn = _drawn(table, look)
+    lines, drawn = _drawn(table, style)
     bound = _bound(table)
     for row, line in zip(table.rows, drawn, strict=True):
         for extra in row[bound:]:
@@ -90,11 +90,11 @@ def lines_of(table: Table, look: Look) -> list[str]:
     return lines
 
 
-def blocks_of(table: Table, look: Look) -> tuple[list[str], list[Sequence[str]]]:
+def blocks_of(table: Table, style: Style) -> tuple[list[str], list[Sequence[str]]]:
     """The lines of the headers, and those of each row, of which free text may make several."""
-    width = look.width or 0
+    width = style.width or 0
     table = _without_what_may_go(table, width)
-    headers, drawn = _drawn(table, look)
+    headers, drawn = _drawn(table, style)
     bound = _bound(table)
     return headers, [
         tuple(_with_free_text(line, row[bound:], width))
@@ -102,22 +102,22 @@ def blocks_of(table: Table, look: Look) -> tuple[list[str], list[Sequence[str]]]
     ]
 
 
-def _drawn(table: Table, look: Look) -> tuple[list[str], list[str]]:
+def _drawn(table: Table, style: Style) -> tuple[list[str], list[str]]:
     """The lines of the headers, and the bound columns of each row.
 
     Most cells of a column hold one of few values, so each value is drawn once.
     """
     columns, rows = table
     distinct = [set(map(itemgetter(index), rows)) for index in range(_bound(table))]
-    widths = _widths(columns, distinct, look.width)
+    widths = _widths(columns, distinct, style.width)
     drawn = [
-        {key: gap + _padded(key, column, width, look) for key in keys}
+        {key: gap + _padded(key, column, width, style) for key in keys}
         for column, gap, width, keys in zip(columns, _gaps(columns), widths, distinct, strict=False)
     ]
     lines = [
         "".join([column[key] for column, key in zip(drawn, row, strict=False)]) for row in rows
     ]
-    return _headers(columns, widths, look) if look.headers else [], lines
+    return _headers(columns, widths, style) if style.headers else [], lines
 
 
 def _without_what_may_go(table: Table, width: int) -> Table:
@@ -145,13 +145,13 @@ def _bound(table: Table) -> int:
     return len(table.columns) - table.columns[-1].free
 
 
-def _headers(columns: Sequence[Column], widths: Sequence[int], look: Look) -> list[str]:
+def _headers(columns: Sequence[Column], widths: Sequence[int], style: Style) -> list[str]:
     above = titles = ""
     for column, gap, width in zip(columns, _gaps(columns), widths, strict=True):
         if column.above:
             above = f"{above:{len(titles + gap)}}{column.above}"
-        titles += gap + _padded(column.title, column, width, Look())
-    rule = "-" * min(len(titles), look.width or len(titles))
+        titles += gap + _padded(column.title, column, width, Style())
+    rule = "-" * min(len(titles), style.width or len(titles))
     lines = [titles.rstrip(), rule]
     return [above, *lines] if above else lines
 
@@ -168,7 +168,7 @@ def _with_free_text(line: str, extras: Sequence[str | Cell], width: int) -> Iter
         return
     begin = display_width(without_color(line)) + 2
     beside = width - begin
-    if beside >= min(_LEAST_FREE_WIDTH, display_width(free)):
+    if beside >= min(_MIN_FREE_WIDTH, display_width(free)):
         first, *rest = wrapped(free, beside)
         yield f"{line}  {first}"
     else:
@@ -239,9 +239,9 @@ def _shown(cell: str | Cell) -> str:
     return printable(cell.text if isinstance(cell, Cell) else cell)
 
 
-def _padded(cell: str | Cell, column: Column, width: int, look: Look) -> str:
-    shown = cut(_shown(cell), width, ascii_only=look.ascii_only)
+def _padded(cell: str | Cell, column: Column, width: int, style: Style) -> str:
+    shown = cut(_shown(cell), width, ascii_only=style.ascii_only)
     space = " " * (width - display_width(shown))
-    if look.color and isinstance(cell, Cell) and cell.status is not None:
+    if style.color and isinstance(cell, Cell) and cell.status is not None:
         shown = colored(shown, cell.status)
     return space + shown if column.number else shown + space

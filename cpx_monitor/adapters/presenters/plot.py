@@ -12,7 +12,7 @@ from cpx_monitor.app.reports import Round, TrackRound
 from cpx_monitor.domain.health import Status
 
 # Of more instances than so many, the worst have a colour and a name, and the others are grey.
-_MOST_NAMED = 10
+_MAX_NAMED = 10
 _AROUND_ONE = timedelta(seconds=5)
 _INCHES = (11.0, 6.5)
 _DOTS_PER_INCH = 120
@@ -124,14 +124,14 @@ def _draw(figure: Any, rounds: Sequence[Round[TrackRound]]) -> None:
     figure.suptitle(_title(rounds, len(series)))
     if len(times) == 1:
         memory.set_xlim(times[0] - _AROUND_ONE, times[0] + _AROUND_ONE)
-    title = f"the {_MOST_NAMED} worst" if len(series) > _MOST_NAMED else None
+    title = f"the {_MAX_NAMED} worst" if len(series) > _MAX_NAMED else None
     named = cpu.get_legend_handles_labels()
     figure.legend(*named, loc="outside right upper", fontsize="small", title=title)
 
 
 def _named(series: Sequence[_Series]) -> list[_Series]:
     """All of a few, in their order; of many the worst, in the same order."""
-    worst = sorted(series, key=lambda each: each.badness, reverse=True)[:_MOST_NAMED]
+    worst = sorted(series, key=lambda each: each.badness, reverse=True)[:_MAX_NAMED]
     return [each for each in series if each in worst]
 
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from cpx_monitor.adapters.presenters.escape import unmistakable
-from cpx_monitor.adapters.presenters.layout import Cell, Column, Look, Table, draw
+from cpx_monitor.adapters.presenters.layout import Cell, Column, Style, Table, draw
 from cpx_monitor.app.reports import (
     InstanceList,
     InstanceRow,
@@ -56,9 +56,9 @@ def table_of(report: Report, *, wide: bool = False, stamp: Stamp | None = None) 
 
 
 def render_table(
-    report: Report, look: Look, *, wide: bool = False, stamp: Stamp | None = None
+    report: Report, style: Style, *, wide: bool = False, stamp: Stamp | None = None
 ) -> str:
-    return draw(table_of(report, wide=wide, stamp=stamp), look)
+    return draw(table_of(report, wide=wide, stamp=stamp), style)
 
 
 _Rows = tuple[list[Column], list[tuple[str | Cell, ...]]]

@@ -6,7 +6,7 @@ from itertools import chain
 from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.adapters.presenters.layout import (
     Column,
-    Look,
+    Style,
     Table,
     display_width,
     draw,
@@ -16,7 +16,7 @@ from cpx_monitor.adapters.presenters.report_tables import MISSING
 from cpx_monitor.app.reports import InstanceSummary, Spread, TrackSummary, counted
 
 
-def summary_text(summary: TrackSummary, look: Look) -> str:
+def summary_text(summary: TrackSummary, style: Style) -> str:
     """Per instance what its load was, how often it was not well, and, where that is not in all the
     rounds, in how many it was polled and when it came or went.
 
@@ -42,12 +42,15 @@ def summary_text(summary: TrackSummary, look: Look) -> str:
         ),
         Table([Column("IP"), *_spread_columns("Memory %")], _side_by_side(ips, memory)),
     )
-    fitting = Look(width=look.width)
+    fitting = Style(width=style.width)
     drawn = draw(whole, fitting)
-    if look.width is not None and display_width(draw(whole, Look()).splitlines()[1]) > look.width:
+    if (
+        style.width is not None
+        and display_width(draw(whole, Style()).splitlines()[1]) > style.width
+    ):
         drawn = "\n".join(draw(half, fitting) for half in halves)
     line = _summary_line(summary)
-    lines = [line] if look.width is None else wrapped(line, look.width)
+    lines = [line] if style.width is None else wrapped(line, style.width)
     return "\n".join([*lines, drawn])
 
 

@@ -17,8 +17,8 @@ HEADER = json.dumps({"format": FORMAT, "version": VERSION}).encode() + b"\n"
 HOW_TO_MAKE_ONE = "`cpx-monitor track <service> --record=<file>` makes a recording"
 # The longest line there can be says that 200,000 instances left; what is longer, or nested so
 # deeply, was not written by this program, and would take many times its size in memory.
-MOST_LINE_BYTES = 16 * 1024 * 1024
-MOST_BRACKETS = 300_000
+MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_BRACKETS = 300_000
 # What parsing a line, or using what it holds, may raise: it is not as this program writes it.
 UNUSABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 Tell = Callable[[str], None]
@@ -29,7 +29,7 @@ def parsed(line: bytes) -> dict[str, Any]:
     Raises:
         UNUSABLE: the line holds no json object, or NaN, which is no json, or more than any of ours.
     """
-    if line.count(b"[") + line.count(b"{") > MOST_BRACKETS:
+    if line.count(b"[") + line.count(b"{") > MAX_BRACKETS:
         raise ValueError("nested too often")
     entry = json.loads(line, parse_constant=_refuse, object_pairs_hook=_without_contradiction)
     if not isinstance(entry, dict):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cpx_monitor.adapters.files import opened_to_read
 from cpx_monitor.adapters.recordings.format import (
     HOW_TO_MAKE_ONE,
-    MOST_LINE_BYTES,
+    MAX_LINE_BYTES,
     UNUSABLE,
     Tell,
     check_header,
@@ -27,7 +27,7 @@ from cpx_monitor.domain.fleet import (
 
 # At the rim of the calendar neither zones nor pictures work.
 YEARS = range(1970, 9000)
-_MOST_TOLD = 5
+_MAX_TOLD = 5
 
 
 class _PartMissing(Exception):
@@ -80,12 +80,12 @@ class Recording:
             except UNUSABLE:
                 self._tell_damaged(f", line {number}: cannot be used, left out")
         self._tell_unfinished(asked)
-        if self._damaged > _MOST_TOLD:
-            self._warn(f"{self._path}: {self._damaged - _MOST_TOLD} more places are damaged")
+        if self._damaged > _MAX_TOLD:
+            self._warn(f"{self._path}: {self._damaged - _MAX_TOLD} more places are damaged")
 
     def _tell_damaged(self, what: str) -> None:
         self._damaged += 1
-        if self._damaged <= _MOST_TOLD:
+        if self._damaged <= _MAX_TOLD:
             self._warn(self._path + what)
 
     def _tell_unfinished(self, asked: Mapping[str, Observation]) -> None:
@@ -114,26 +114,26 @@ class Recording:
                 f"{self._path}: the last {rounds} failed, from {failed[0].observed_at:%H:%M:%S}:"
                 f" {failed[-1].outcome}"
             )
-        if last.not_asked:
+        if last.not_polled:
             oldest = min(seen_at for seen_at, _ in known.values())
             age_s = (last.observed_at - oldest).total_seconds()
             self._warn(
-                f"{len(last.not_asked)} of {len(known)} instances were not asked in the last round:"
+                f"{len(last.not_polled)} of {len(known)} instances were not polled in the last round:"
                 f" what is shown of them is up to {age_s:.0f} s older"
             )
         all_seen = in_address_order(seen for _, seen in known.values())
-        return last._replace(observations=all_seen, not_asked=())
+        return last._replace(observations=all_seen, not_polled=())
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
             with opened_to_read(self._path) as file:
-                check_header(file.readline(MOST_LINE_BYTES), self._path)
+                check_header(file.readline(MAX_LINE_BYTES), self._path)
                 number = 1
-                while line := file.readline(MOST_LINE_BYTES):
+                while line := file.readline(MAX_LINE_BYTES):
                     number += 1
-                    if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
+                    if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
                         while not line.endswith(b"\n") and line:
-                            line = file.readline(MOST_LINE_BYTES)
+                            line = file.readline(MAX_LINE_BYTES)
                         yield number, b"too long"
                     elif not line.endswith(b"\n"):
                         self._warn(f"{self._path} is cut off in mid-line: read up to there")
@@ -172,10 +172,10 @@ class Recording:
             unseen = Unknown(canonical_address(_text(ip)), "not polled since this file begins")
             self._known.setdefault(unseen.ip, (observed_at, unseen))
         self._known.update((ip, (observed_at, seen)) for ip, seen in asked.items())
-        not_asked = tuple(ip for ip in self._known if ip not in asked)
+        not_polled = tuple(ip for ip in self._known if ip not in asked)
         return RecordedRound(
             observed_at,
-            snapshot._replace(not_asked=not_asked),
+            snapshot._replace(not_polled=not_polled),
             _text(mark["tracked"]) if mark.get("tracked") else None,
         )
 

@@ -83,5 +83,5 @@ class RecordedFleet:
         wanted = select([seen.ip for seen in self._last.observations])
         return self._last._replace(
             observations=tuple(seen for seen in self._last.observations if seen.ip in wanted),
-            not_asked=tuple(seen.ip for seen in self._last.observations if seen.ip not in wanted),
+            not_polled=tuple(seen.ip for seen in self._last.observations if seen.ip not in wanted),
         )

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from cpx_monitor.adapters.recordings.format import (
     HEADER,
-    MOST_LINE_BYTES,
+    MAX_LINE_BYTES,
     UNUSABLE,
     Tell,
     check_header,
@@ -29,7 +29,7 @@ from cpx_monitor.domain.fleet import (
 
 _BLOCK_BYTES = 64 * 1024
 
-MOST_ROUNDS = 1 << 53
+MAX_ROUNDS = 1 << 53
 
 
 class RecordingFleet:
@@ -85,7 +85,7 @@ class RecordingFleet:
             yield {**when, **seen._asdict()}
 
     def _mark(self, snapshot: Snapshot) -> dict[str, Any]:
-        listed = {seen.ip for seen in snapshot.observations}.union(snapshot.not_asked)
+        listed = {seen.ip for seen in snapshot.observations}.union(snapshot.not_polled)
         left = sorted(self._listed - listed)
         self._listed = listed
         stale = snapshot.stale_list
@@ -93,9 +93,9 @@ class RecordingFleet:
             **self._when(snapshot.observed_at),
             "complete": True,
             "observations": len(snapshot.observations),
-            "everybody_asked": not snapshot.not_asked,
+            "everybody_asked": not snapshot.not_polled,
             "left": left,
-            "unseen": list(snapshot.not_asked) if self._is_begun_anew else [],
+            "unseen": list(snapshot.not_polled) if self._is_begun_anew else [],
             "rejected": list(snapshot.rejected),
             "tracked": self._tracked,
             "source": snapshot.source,
@@ -196,7 +196,7 @@ def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
     size = _size_of(file)
     if size:
         file.seek(0)
-        first_line = file.readline(MOST_LINE_BYTES)
+        first_line = file.readline(MAX_LINE_BYTES)
         if size > len(first_line) or not HEADER.startswith(first_line):  # cut off within it
             check_header(first_line, path)
     last_line, cut_off = _last_line(file, size)
@@ -212,7 +212,7 @@ def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
         number = parsed(last_line)["round"]
     except UNUSABLE:
         return 0
-    return number if isinstance(number, int) and 0 < number < MOST_ROUNDS else 0
+    return number if isinstance(number, int) and 0 < number < MAX_ROUNDS else 0
 
 
 def _last_line(file: BinaryIO, size: int) -> tuple[bytes, int]:
@@ -222,7 +222,7 @@ def _last_line(file: BinaryIO, size: int) -> tuple[bytes, int]:
     end = _line_end_before(file, size)
     begin = _line_end_before(file, max(0, end - 1))
     file.seek(begin)
-    line = file.read(end - begin) if end - begin <= MOST_LINE_BYTES else b""
+    line = file.read(end - begin) if end - begin <= MAX_LINE_BYTES else b""
     return line, size - end
 
 

@@ -2,7 +2,7 @@
 
 from cpx_monitor.adapters.transports.port import NotUsable, too_large
 
-MOST_MEMBERS = 100  # each copies what follows it
+MAX_MEMBERS = 100  # each copies what follows it
 
 
 def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -23,8 +23,8 @@ def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:
     members = 0
     while body:  # gzip may have several members, one behind the other (RFC 1952, 2.2)
         members += 1
-        if members > MOST_MEMBERS:
-            raise NotUsable(f"more than {MOST_MEMBERS} gzip members")
+        if members > MAX_MEMBERS:
+            raise NotUsable(f"more than {MAX_MEMBERS} gzip members")
         decompressor = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
         try:
             content += decompressor.decompress(body, max_bytes + 1 - len(content))

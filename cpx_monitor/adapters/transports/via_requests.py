@@ -49,7 +49,7 @@ from cpx_monitor.adapters.transports.port import (
     too_large,
 )
 
-MOST_QUOTED_CHARACTERS = 200
+MAX_QUOTED_CHARACTERS = 200
 
 # A timer that is so late shows that this process was stopped, by SIGSTOP say.
 STOPPED_S = 0.5
@@ -525,7 +525,7 @@ def _explained(error: Exception) -> TransportError:
                 return speaks_tls()
             case http.client.HTTPException():
                 return NotUsable("the answer is not HTTP")
-    said = _WITH_CREDENTIALS.sub("//", str(layers[-1]))[:MOST_QUOTED_CHARACTERS]
+    said = _WITH_CREDENTIALS.sub("//", str(layers[-1]))[:MAX_QUOTED_CHARACTERS]
     return TransportError(behind + (said or type(error).__name__))
 
 

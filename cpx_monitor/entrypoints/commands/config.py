@@ -106,6 +106,6 @@ def _rendered(settings: list[Setting], output: Output) -> str:
     if output.is_for_people:
         columns = [Column("Setting"), Column("Value"), Column("From")]
         rows = [(each.setting, each.value or "-", each.origin) for each in settings]
-        return draw(Table(columns, rows), output.look)
-    headers = output.look.headers
+        return draw(Table(columns, rows), output.style)
+    headers = output.style.headers
     return render_records("Settings", settings, Setting._fields, output.format, headers=headers)

@@ -16,10 +16,10 @@ from cpx_monitor.adapters.presenters.sentences import (
 from cpx_monitor.adapters.presenters.summary import summary_text
 from cpx_monitor.adapters.recordings.replay import Replay
 from cpx_monitor.app.history import History
+from cpx_monitor.app.ordering import Order, arranged
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.app.reports import Round, TrackedInstance, TrackRound
-from cpx_monitor.app.selection import Order, arranged
 from cpx_monitor.app.tracking import track
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import Connect, connected, replay
@@ -109,11 +109,11 @@ class TrackView:
             self._output.where(self._source),
             [self._pace, f"took {shown.took_s:.2f} s"],
         )
-        look = self._output.look._replace(width=size.columns)
+        style = self._output.style._replace(width=size.columns)
         height = Height(size.lines, keeps_worst=self._order.is_none)
         chosen = arranged(shown.report, self._order)
         instances = _in_order(self._instances, chosen, self._order)
-        return track_frame(shown._replace(report=chosen), instances, heading, look, height)
+        return track_frame(shown._replace(report=chosen), instances, heading, style, height)
 
     def append(self, shown: Round[TrackRound]) -> None:
         rows = self._output.rendered(arranged(shown.report, self._order), shown.stamp)
@@ -127,7 +127,7 @@ class TrackView:
         summary = self._history.summary()
         if summary is None:
             return
-        text = summary_text(summary, self._output.look)
+        text = summary_text(summary, self._output.style)
         if self._output.is_for_people and self._console.is_terminal:
             self._console.write(text)
         else:

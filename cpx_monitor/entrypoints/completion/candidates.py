@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.app.selection import columns_of
+from cpx_monitor.app.ordering import columns_of
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import Connect
 from cpx_monitor.entrypoints.commands.command import Command

@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Callable, Collection
 from itertools import islice
 
+from cpx_monitor.app.ordering import arranged, the_services
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Report
 from cpx_monitor.app.rounds import rounds
-from cpx_monitor.app.selection import arranged, the_services
 from cpx_monitor.app.use_cases import why_no_verdict
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy

@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from cpx_monitor.adapters.presenters.layout import Look
+from cpx_monitor.adapters.presenters.layout import Style
 from cpx_monitor.adapters.presenters.records import render_csv, render_json, render_jsonl
 from cpx_monitor.adapters.presenters.report_tables import render_table
+from cpx_monitor.app.ordering import Order, check_column
 from cpx_monitor.app.reports import Report, Stamp
-from cpx_monitor.app.selection import Order, check_column
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import color_of
@@ -17,20 +17,20 @@ class Output(NamedTuple):
     """``profile`` is the one that is used, empty where none is."""
 
     format: str
-    look: Look
+    style: Style
     profile: str = ""
 
     @classmethod
     def from_arguments(cls, arguments: Arguments, console: Console) -> "Output":
         chosen = arguments.value(options.OUTPUT)
         width = console.size().columns if chosen == "table" and console.is_terminal else None
-        look = Look(
+        style = Style(
             color=console.wants_color(color_of(arguments)),
             headers=not arguments.flag(options.NO_HEADERS),
             width=width,
             ascii_only=not console.shows("…▁█"),
         )
-        return cls(chosen, look, arguments.profile.name)
+        return cls(chosen, style, arguments.profile.name)
 
     def where(self, source: str) -> str:
         """Where the fleet is seen, and by whose settings."""
@@ -46,13 +46,13 @@ class Output(NamedTuple):
 
     def rendered(self, report: Report, stamp: Stamp | None = None) -> str:
         """With a stamp as one of several, of which only the first has headers."""
-        look = self.look
+        style = self.style
         if stamp is not None and stamp.round > 1:
-            look = look._replace(headers=False)
+            style = style._replace(headers=False)
         if self.is_for_people:
-            return render_table(report, look, wide=self.is_wide, stamp=stamp)
+            return render_table(report, style, wide=self.is_wide, stamp=stamp)
         if self.format == "csv":
-            return render_csv(report, stamp, headers=look.headers)
+            return render_csv(report, stamp, headers=style.headers)
         # A profile may ask for json of everything; what repeats gives lines of it.
         if self.format == "jsonl" or stamp is not None:
             return render_jsonl(report, stamp)

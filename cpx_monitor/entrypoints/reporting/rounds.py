@@ -16,8 +16,8 @@ from cpx_monitor.adapters.presenters.sentences import (
     round_warnings,
     when,
 )
+from cpx_monitor.app.ordering import Order
 from cpx_monitor.app.reports import Report, Round
-from cpx_monitor.app.selection import Order
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.reporting.closing import exit_code_of, exit_code_of_round, sum_up
 from cpx_monitor.entrypoints.reporting.output import Output
@@ -117,7 +117,7 @@ class ReportView:
         return report_frame(
             shown,
             heading,
-            self._output.look._replace(width=size.columns),
+            self._output.style._replace(width=size.columns),
             Height(size.lines, keeps_worst=self._order.is_none),
             wide=self._output.is_wide,
         )

@@ -1,10 +1,10 @@
 from support import SimulatedClock, snapshot
 
 from cpx_monitor.adapters.presenters.sentences import outage_sentence
+from cpx_monitor.app.ordering import NoSuchService
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.rounds import rounds
-from cpx_monitor.app.selection import NoSuchService
 from cpx_monitor.app.use_cases import list_instances
 from cpx_monitor.domain.health import HealthPolicy
 

@@ -4,10 +4,10 @@ import pytest
 from support import SimulatedClock, instance, snapshot, unknown
 
 from cpx_monitor.adapters.in_memory import InMemoryFleet
+from cpx_monitor.app.ordering import NoSuchService
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Coverage
-from cpx_monitor.app.selection import NoSuchService
 from cpx_monitor.app.tracking import track
 from cpx_monitor.domain.fleet import StaleList, Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status

@@ -3,7 +3,7 @@ from support import NOON, instance, snapshot, unknown
 
 from cpx_monitor.app.reports import Coverage, InstanceRow, Load, Spread
 from cpx_monitor.app.use_cases import (
-    MOST_ADDRESSES_IN_A_REASON,
+    MAX_ADDRESSES_IN_A_REASON,
     at_risk,
     averages,
     list_instances,
@@ -215,7 +215,7 @@ class TestAtRisk:
         assert item.reason == reason
 
     def test_a_long_reason_counts_what_it_does_not_name_and_the_report_names_all(self):
-        many = MOST_ADDRESSES_IN_A_REASON + 5
+        many = MAX_ADDRESSES_IN_A_REASON + 5
 
         (item,) = at_risk(snapshot(*(instance(n, cpu=99) for n in range(many))), POLICY, 2).items
 

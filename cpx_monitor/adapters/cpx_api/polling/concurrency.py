@@ -92,9 +92,9 @@ class AdaptiveLimit:
     """
 
     FIRST_CLOSING = 2
-    MOST_CLOSING_UNLESS_FLAT = 5
+    MAX_CLOSING_UNLESS_FLAT = 5
     FIRST_KEEPING = 8
-    MOST_WAITING = 2.0
+    MAX_WAITING = 2.0
     FLAT = 1.35
     FASTER = 1.12
     BACK_OFF = 0.75
@@ -169,9 +169,9 @@ class AdaptiveLimit:
 
     def _decide_closing(self, median_s: float, is_flat: bool) -> None:
         waiting = self._value * (1 - self._lowest_s / median_s) if median_s else 0.0
-        if self._value < self.MOST_CLOSING_UNLESS_FLAT and waiting < self.MOST_WAITING:
+        if self._value < self.MAX_CLOSING_UNLESS_FLAT and waiting < self.MAX_WAITING:
             self._set(self._value + 1)
-        elif self._value >= self.MOST_CLOSING_UNLESS_FLAT and is_flat and median_s > 0.002:
+        elif self._value >= self.MAX_CLOSING_UNLESS_FLAT and is_flat and median_s > 0.002:
             self._set(self._value * 2)
         else:
             self._start_round()

@@ -9,17 +9,17 @@ all are bounded by its size.
 import os
 from collections import Counter
 
-MOST_LIST_ATTEMPTS = 3
-MOST_ATTEMPTS = 2
+MAX_LIST_ATTEMPTS = 3
+MAX_ATTEMPTS = 2
 # Retries in all: the larger of these many and of one for every so many instances.
-FEWEST_RETRIES = 10
+MIN_RETRIES = 10
 INSTANCES_A_RETRY = 5
 # The same for refusals that named their wait.
 INSTANCES_A_NAMED_WAIT = 2
 # One that names a time to come again, again and again, is not waited for until the deadline.
-MOST_REFUSALS_OF_ONE = 5
+MAX_REFUSALS_OF_ONE = 5
 # What this machine lacks may come back, but is not waited for until the deadline either.
-MOST_EXHAUSTIONS_OF_ONE = 5
+MAX_EXHAUSTIONS_OF_ONE = 5
 
 FIRST_BACKOFF_S = 0.1
 
@@ -28,8 +28,8 @@ class RetryBudget:
     """What one collection may spend on asking again; a method that says yes has spent it."""
 
     def __init__(self, instances: int) -> None:
-        self.left = max(FEWEST_RETRIES, instances // INSTANCES_A_RETRY)
-        self.named_waits_left = max(FEWEST_RETRIES, instances // INSTANCES_A_NAMED_WAIT)
+        self.left = max(MIN_RETRIES, instances // INSTANCES_A_RETRY)
+        self.named_waits_left = max(MIN_RETRIES, instances // INSTANCES_A_NAMED_WAIT)
         self._failures: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
         self._exhaustions: Counter[str] = Counter()
@@ -37,7 +37,7 @@ class RetryBudget:
     def after_failure(self, ip: str) -> bool:
         """The instance was asked, and what went wrong may pass."""
         self._failures[ip] += 1
-        if self._failures[ip] >= MOST_ATTEMPTS or not self.left:
+        if self._failures[ip] >= MAX_ATTEMPTS or not self.left:
             return False
         self.left -= 1
         return True
@@ -45,7 +45,7 @@ class RetryBudget:
     def after_doubt(self, ip: str) -> bool:
         """Its answer may be another's, which is no failure of the fleet: only attempts count."""
         self._failures[ip] += 1
-        return self._failures[ip] < MOST_ATTEMPTS
+        return self._failures[ip] < MAX_ATTEMPTS
 
     def after_broken_when_kept(self, ip: str) -> bool:
         """A connection that had carried answers broke; while many do, none is used again."""
@@ -54,7 +54,7 @@ class RetryBudget:
     def after_named_wait(self, ip: str) -> bool:
         """It refused and named a time to come again, which is no attempt, within reason."""
         self._refusals[ip] += 1
-        if self._refusals[ip] >= MOST_REFUSALS_OF_ONE or not self.named_waits_left:
+        if self._refusals[ip] >= MAX_REFUSALS_OF_ONE or not self.named_waits_left:
             return False
         self.named_waits_left -= 1
         return True
@@ -62,7 +62,7 @@ class RetryBudget:
     def after_exhaustion(self, ip: str) -> bool:
         """It was not asked at all, for want of something on this machine."""
         self._exhaustions[ip] += 1
-        return self._exhaustions[ip] < MOST_EXHAUSTIONS_OF_ONE
+        return self._exhaustions[ip] < MAX_EXHAUSTIONS_OF_ONE
 
 
 def backoff_s(failures: int, chance: float) -> float:

@@ -11,7 +11,7 @@ from cpx_monitor.adapters.presenters.frames import (
     spark,
     track_frame,
 )
-from cpx_monitor.adapters.presenters.layout import Look, without_color
+from cpx_monitor.adapters.presenters.layout import Style, without_color
 from cpx_monitor.adapters.presenters.summary import summary_text
 from cpx_monitor.app.history import History
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
@@ -27,13 +27,13 @@ def tracked(*rounds, columns=80, lines=24, color=False, ascii_only=False, **head
     for number, observations in enumerate(rounds, start=1):
         shown = track_round(number, *observations)
         instances = history.learn(shown)
-    look = Look(color=color, width=columns, ascii_only=ascii_only)
+    look = Style(color=color, width=columns, ascii_only=ascii_only)
     return track_frame(shown, instances, HEADING._replace(**heading), look, Height(lines))
 
 
 def reported(report, columns=80, lines=24, keeps_worst=True, wide=False):
     return report_frame(
-        round_of(report), HEADING, Look(width=columns), Height(lines, keeps_worst), wide=wide
+        round_of(report), HEADING, Style(width=columns), Height(lines, keeps_worst), wide=wide
     )
 
 
@@ -152,7 +152,7 @@ class TestASummary:
         history = History()
         for number, observations in enumerate(rounds, start=1):
             history.learn(track_round(number, *observations))
-        return summary_text(history.summary(), Look(width=width))
+        return summary_text(history.summary(), Style(width=width))
 
     def test_has_a_row_for_each_instance(self):
         assert self.of([instance(1, cpu=10)], [instance(1, cpu=95)], [unknown(1)]) == (
@@ -196,7 +196,7 @@ class TestWhatMattersLeast:
 
     def headers(self, report, width, *, wide=True):
         frame = report_frame(
-            round_of(report), Heading("now"), Look(width=width), Height(40), wide=wide
+            round_of(report), Heading("now"), Style(width=width), Height(40), wide=wide
         )
         return next(line for line in frame if line.startswith("Service"))
 

@@ -10,7 +10,7 @@ from strategies import hostile_text, policies, snapshots, thresholds
 from support import track_round
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell, printable
-from cpx_monitor.adapters.presenters.layout import Look
+from cpx_monitor.adapters.presenters.layout import Style
 from cpx_monitor.adapters.presenters.records import render_csv, render_json, render_jsonl
 from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.adapters.presenters.sentences import track_warnings
@@ -43,7 +43,7 @@ def is_safe(text):
 @given(hostile_snapshots, policies, thresholds)
 def test_no_table_holds_a_control_character_and_a_row_is_a_line(seen, policy, threshold):
     for report in reports_of(seen, policy, threshold):
-        text = render_table(report, Look())
+        text = render_table(report, Style())
         assert is_safe(text)
         assert text.count("\n") == 2 + len(report.items)
 
@@ -54,7 +54,7 @@ def test_nor_does_what_track_prints(seen, policy, name):
     shown = track_round(1, service=name, items=items, rejected=(name,))
     failed = track_round(1, service=name, items=items, failure=name)
 
-    assert is_safe(render_table(shown.report, Look(), stamp=shown.stamp))
+    assert is_safe(render_table(shown.report, Style(), stamp=shown.stamp))
     for warning in (*track_warnings(shown, None), *track_warnings(failed, None)):
         assert is_safe(printable(warning))
 

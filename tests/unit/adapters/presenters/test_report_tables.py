@@ -1,7 +1,7 @@
 import pytest
 from support import instance, snapshot, track_round, unknown
 
-from cpx_monitor.adapters.presenters.layout import Look
+from cpx_monitor.adapters.presenters.layout import Style
 from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.adapters.presenters.sentences import (
     footer,
@@ -20,7 +20,7 @@ RED, GREEN, YELLOW, RESET = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 
 def listed(*observations, color=False, rejected=()):
     return render_table(
-        list_instances(snapshot(*observations, rejected=rejected), POLICY), Look(color=color)
+        list_instances(snapshot(*observations, rejected=rejected), POLICY), Style(color=color)
     )
 
 
@@ -95,7 +95,7 @@ def test_averages_are_means_to_one_decimal_and_name_the_services_at_risk():
         instance(1, cpu=10, memory=1), instance(2, cpu=15, memory=95), unknown(3, "StorageService")
     )
 
-    assert render_table(averages(seen, POLICY), Look()) == (
+    assert render_table(averages(seen, POLICY), Style()) == (
         "Service         Instances  Healthy    CPU  Memory\n"
         "-------------------------------------------------\n"
         "AuthService             2      1/2  12.5%   48.0%  AtRisk\n"
@@ -106,7 +106,7 @@ def test_averages_are_means_to_one_decimal_and_name_the_services_at_risk():
 def test_services_at_risk_are_listed_with_their_verdict_and_reason():
     seen = snapshot(instance(1), instance(4, "StorageService", 95, 85))
 
-    assert render_table(at_risk(seen, POLICY, 2), Look()) == (
+    assert render_table(at_risk(seen, POLICY, 2), Style()) == (
         "Service         Healthy  Verdict  Reason\n"
         "----------------------------------------\n"
         "StorageService      0/1  AtRisk   no healthy instance; unhealthy: 10.58.1.4 (CPU 95%)\n"
@@ -118,14 +118,14 @@ def test_a_tracked_round_has_a_complete_line_for_each_instance_and_headers_once(
     first = track_round(1, instance(1), unknown(2, "AuthService"))
     second = track_round(2, instance(1, cpu=100))
 
-    assert render_table(first.report, Look(), stamp=first.stamp) == (
+    assert render_table(first.report, Style(), stamp=first.stamp) == (
         "Time                  Round  IP               Service      Status         CPU  Memory\n"
         "-------------------------------------------------------------------------------------\n"
         "2026-11-22T12:00:00Z      1  10.58.1.1        AuthService  Healthy        10%     20%\n"
         "2026-11-22T12:00:00Z      1  10.58.1.2        AuthService  Unknown          -       -"
         "  timed out after 5 s\n"
     )
-    assert render_table(second.report, Look(headers=False), stamp=second.stamp) == (
+    assert render_table(second.report, Style(headers=False), stamp=second.stamp) == (
         "2026-11-22T12:00:00Z      2  10.58.1.1        AuthService  Unhealthy     100%     20%\n"
     )
 

@@ -6,7 +6,7 @@ import pytest
 from support import SimulatedClock, instance, unknown
 
 from cpx_monitor.adapters.in_memory import InMemoryFleet
-from cpx_monitor.adapters.recordings.format import MOST_BRACKETS, MOST_LINE_BYTES
+from cpx_monitor.adapters.recordings.format import MAX_BRACKETS, MAX_LINE_BYTES
 from cpx_monitor.adapters.recordings.reader import Recording
 from cpx_monitor.adapters.recordings.replay import LONGEST_PAUSE_S, RecordedFleet, Replay
 from cpx_monitor.adapters.recordings.writer import RecordingFleet
@@ -250,8 +250,8 @@ class TestARecording:
             {"observed_at": "0001-01-01T00:00:00+14:00"},
             {"observed_at": "2026-11-22T25:00:00+00:00"},
             {"stale_list": {"age_s": 10**400, "reason": "x"}},
-            {"rejected": [[]] * (MOST_BRACKETS + 1)},
-            {"source": "x" * MOST_LINE_BYTES},
+            {"rejected": [[]] * (MAX_BRACKETS + 1)},
+            {"source": "x" * MAX_LINE_BYTES},
         ],
         ids=lambda change: "".join(change),
     )
@@ -278,7 +278,7 @@ class TestARecording:
         assert warnings == [f"{path}, line 4: cannot be used, left out"]
 
     @pytest.mark.parametrize(
-        "last_line", ['{"round": 1e400}', '{"round": "x"}', "[" * 9999, "x" * (MOST_LINE_BYTES + 1)]
+        "last_line", ['{"round": 1e400}', '{"round": "x"}', "[" * 9999, "x" * (MAX_LINE_BYTES + 1)]
     )
     def test_whose_last_line_cannot_be_used_can_be_appended_to(
         self, recorder, path, warnings, last_line
@@ -380,7 +380,7 @@ class TestTheLastRound:
         assert [seen.ip for seen in last.observations] == [seen.ip for seen in second]
         assert last.observations[0].cpu_percent == 99
         assert warnings == [
-            "54 of 58 instances were not asked in the last round:"
+            "54 of 58 instances were not polled in the last round:"
             " what is shown of them is up to 5 s older"
         ]
 

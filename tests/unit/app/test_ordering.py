@@ -1,8 +1,7 @@
 import pytest
 from support import instance, snapshot, unknown
 
-from cpx_monitor.app.reports import InstanceList, ServiceAverages, ServicesAtRisk, TrackRound
-from cpx_monitor.app.selection import (
+from cpx_monitor.app.ordering import (
     NoSuchColumn,
     NoSuchService,
     Order,
@@ -11,6 +10,7 @@ from cpx_monitor.app.selection import (
     columns_of,
     the_services,
 )
+from cpx_monitor.app.reports import InstanceList, ServiceAverages, ServicesAtRisk, TrackRound
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
