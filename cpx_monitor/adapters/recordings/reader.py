@@ -118,8 +118,8 @@ class Recording:
             oldest = min(seen_at for seen_at, _ in known.values())
             age_s = (last.observed_at - oldest).total_seconds()
             self._warn(
-                f"{len(last.not_polled)} of {len(known)} instances were not polled in the last round:"
-                f" what is shown of them is up to {age_s:.0f} s older"
+                f"{len(last.not_polled)} of {len(known)} instances were not polled in the last"
+                f" round: what is shown of them is up to {age_s:.0f} s older"
             )
         all_seen = in_address_order(seen for _, seen in known.values())
         return last._replace(observations=all_seen, not_polled=())
