@@ -7,7 +7,7 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test fuzz check format reliability golden man pictures soak coverage mutants bench clean
+.PHONY: help demo test fuzz lowest lock check format reliability golden man pictures soak coverage mutants bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -16,11 +16,21 @@ help: ## what can be made
 demo: $(VENV)/.installed ## the four commands at work on a simulated fleet
 	@$(BIN)/python scripts/demo.py
 
-test: $(VENV)/.installed-tests ## every test
-	@$(BIN)/python -m pytest -n 4 --dist loadfile
+test: $(VENV)/.installed-tests ## every test; TESTS=<path> only those
+	@$(BIN)/python -m pytest -n 4 --dist loadfile $(TESTS)
 
 fuzz: $(VENV)/.installed-tests ## twenty thousand cases of each kind of broken input
 	@CPX_FUZZ_CASES=20000 $(BIN)/python -m pytest -n 4 tests/unit/test_fuzzed_inputs.py tests/integration/test_fuzzed_answers.py
+
+lowest: $(VENV)/.installed-tools ## the unit tests with the lowest versions that pyproject.toml allows
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-lowest
+	@$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct --editable . --group test
+	@$(VENV)-lowest/bin/python -m pytest -n 4 --dist loadfile tests/unit
+
+lock: $(VENV)/.installed-tools ## the dependencies of users, with hashes; writes requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command 'make lock' --python-version 3.11 --constraint constraints.txt \
+		--output-file requirements.lock pyproject.toml
 
 check: $(VENV)/.installed-tools ## formatting, lint, types, and which part imports which
 	$(BIN)/ruff format --check .
@@ -55,7 +65,7 @@ coverage: $(VENV)/.installed-tools ## every test, and which branches they reach
 	$(BIN)/python -m coverage report
 
 mutants: $(VENV)/.installed-tests ## what the tests of the pure modules do not notice
-	@$(PIP) --editable '.[test,mutants]'
+	@$(PIP) --editable . --group mutants
 	@rm -rf mutants
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
@@ -63,11 +73,11 @@ mutants: $(VENV)/.installed-tests ## what the tests of the pure modules do not n
 bench: ## this project beside others; writes docs/benchmarks.md
 	@$(MAKE) --no-print-directory VENV=$(BENCH) $(BENCH)/bin/python
 	@echo "installing cpx-monitor and those it is measured against into $(BENCH) …"
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt '.[bench]'
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt . --group bench
 	@$(BENCH)/bin/python benchmarks/run.py
 
 clean: ## away with all that was made
-	rm -rf $(VENV) $(BENCH) build *.egg-info .pytest_cache .hypothesis .coverage* mutants .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-lowest $(BENCH) build *.egg-info .pytest_cache .hypothesis .coverage* mutants .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -77,6 +87,7 @@ $(VENV)/bin/python:
 		{ echo "error: this Python has no venv module" >&2; \
 		  echo "hint:  install it: apt install python3-venv (Debian, Ubuntu)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip # for dependency groups
 
 $(VENV)/.installed: $(METADATA) | $(VENV)/bin/python
 	@echo "installing cpx-monitor into $(VENV) …"
@@ -85,10 +96,10 @@ $(VENV)/.installed: $(METADATA) | $(VENV)/bin/python
 
 $(VENV)/.installed-tests: $(METADATA) | $(VENV)/bin/python
 	@echo "installing cpx-monitor and what its tests need into $(VENV) …"
-	@$(PIP) --editable '.[test]'
+	@$(PIP) --editable . --group test
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-tools: $(METADATA) | $(VENV)/bin/python
 	@echo "installing the tools for checking into $(VENV) …"
-	@$(PIP) --editable '.[test,dev]'
+	@$(PIP) --editable . --group dev
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-tests

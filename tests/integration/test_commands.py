@@ -118,7 +118,7 @@ class TestAgainstTheSimulator:
 
         assert lines.pop(0) == f"polling {url}"
         assert lines[0].startswith(f"{url}/servers: 150 in ")
-        assert re.match(r"150 instances, [345] at a time: 150 answered in ", lines[1])
+        assert re.match(r"150 instances, [0-9]+ at a time: 150 answered in ", lines[1])
 
     def test_colour_is_for_terminals_unless_asked_for(self, simulator, monitor):
         url = simulator(SEED)

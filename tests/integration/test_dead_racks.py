@@ -52,7 +52,7 @@ def test_every_instance_that_answers_is_found(seen, case):
 def test_one_that_holds_up_the_reference_server_costs_no_other_its_answer(simulator, monitor):
     url = simulator("--seed=7", "--fault=never@10.58.1.7")
 
-    ended = monitor("list", "--timeout=2", url=url)
+    ended = monitor("list", "--timeout=3", url=url)
 
     rows = [line for line in ended.stdout.splitlines() if "  Unknown  " in line]
     assert [row.split()[0] for row in rows] == ["10.58.1.7"]

@@ -24,6 +24,8 @@ def examples():
 EXAMPLES = dict(examples())
 MAKE = [command for command in EXAMPLES if command.startswith("make ")]
 INSTALL = [command for command in EXAMPLES if re.match(r"python3 -m venv|env/bin/", command)]
+# What installs with them is the wheel that pip installs below; neither is needed for the tests.
+TOOLS = ["pipx install .", "uv tool install ."]
 SERVER = [command for command in EXAMPLES if command.startswith("cpx-server ")]
 TRACK = [command for command in EXAMPLES if command.startswith("cpx-monitor track ")]
 ONCE = [
@@ -43,7 +45,7 @@ def as_here(command, environ):
 
 
 def test_no_example_is_left_out():
-    assert sorted(EXAMPLES) == sorted([*MAKE, *INSTALL, *SERVER, *TRACK, *ONCE])
+    assert sorted(EXAMPLES) == sorted([*MAKE, *TOOLS, *INSTALL, *SERVER, *TRACK, *ONCE])
 
 
 @pytest.mark.parametrize("command", ONCE)

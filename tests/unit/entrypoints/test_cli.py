@@ -114,9 +114,9 @@ def test_what_repeats_says_after_each_round_how_the_whole_fleet_is(words):
 
     assert out
     assert code == (2 if words == ["at-risk"] else 1)
-    assert (
-        err.splitlines() == ["11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s, demo"] * 2
-    )
+    # On a busy machine a round may be missed, which is told as well.
+    footers = [line for line in err.splitlines() if not line.startswith("warning: ")]
+    assert footers == ["11 instances, 7 healthy, 3 unhealthy, 1 unknown in 0.00 s, demo"] * 2
 
 
 def test_json_of_several_looks_is_refused_and_of_one_is_not():
