@@ -71,7 +71,7 @@ mutants: $(VENV)/.installed-tests ## what the tests of the pure modules do not n
 	$(BIN)/mutmut results
 
 bench: ## this project beside others; writes docs/benchmarks.md
-	@$(MAKE) --no-print-directory VENV=$(BENCH) $(BENCH)/bin/python
+	@$(MAKE) --no-print-directory VENV=$(BENCH) $(BENCH)/.pip
 	@echo "installing cpx-monitor and those it is measured against into $(BENCH) …"
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt . --group bench
 	@$(BENCH)/bin/python benchmarks/run.py
@@ -87,19 +87,23 @@ $(VENV)/bin/python:
 		{ echo "error: this Python has no venv module" >&2; \
 		  echo "hint:  install it: apt install python3-venv (Debian, Ubuntu)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) --upgrade pip # for dependency groups
 
-$(VENV)/.installed: $(METADATA) | $(VENV)/bin/python
+# The pip that comes with Python may be too old for dependency groups.
+$(VENV)/.pip: constraints.txt | $(VENV)/bin/python
+	@$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/.installed: $(METADATA) $(VENV)/.pip
 	@echo "installing cpx-monitor into $(VENV) …"
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.installed-tests: $(METADATA) | $(VENV)/bin/python
+$(VENV)/.installed-tests: $(METADATA) $(VENV)/.pip
 	@echo "installing cpx-monitor and what its tests need into $(VENV) …"
 	@$(PIP) --editable . --group test
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-tools: $(METADATA) | $(VENV)/bin/python
+$(VENV)/.installed-tools: $(METADATA) $(VENV)/.pip
 	@echo "installing the tools for checking into $(VENV) …"
 	@$(PIP) --editable . --group dev
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-tests

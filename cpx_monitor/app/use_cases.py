@@ -128,9 +128,10 @@ def why_no_verdict(snapshot: Snapshot) -> str | None:
     reasons = Counter(seen.reason for seen in snapshot.unknown)
     (most_common, times) = reasons.most_common(1)[0]
     total = len(snapshot.observations)
+    if total == 1:
+        return f"the only listed instance gave no usable answer ({most_common})"
     share = "all" if times == total else f"{times} times"
-    listed = "the one instance" if total == 1 else f"{total} instances"
-    return f"none of {listed} listed gave a usable answer ({share}: {most_common})"
+    return f"none of {total} listed instances gave a usable answer ({share}: {most_common})"
 
 
 def row_of(seen: Observation, policy: HealthPolicy) -> InstanceRow:

@@ -13,25 +13,28 @@ _ANOTHER_URL = "start a simulator with `cpx-server 8080`, or point --url or CPX_
 _HINTS = {
     Trouble.UNREACHABLE: _ANOTHER_URL,
     Trouble.NO_ANSWER: _ANOTHER_URL,
-    Trouble.NO_SUCH_HOST: "is the host in --url or CPX_URL spelt right?",
+    Trouble.NO_SUCH_HOST: "check the host in --url or CPX_URL",
     Trouble.TLS_FAILED: (
-        "--ca-file=<file> names the authorities to trust; --insecure trusts anybody"
+        "--ca-file=<file> names the certificate authorities to trust;"
+        " --insecure does not verify the certificate"
     ),
-    Trouble.OTHER_SCHEME: "write the other one of http:// and https:// in --url or CPX_URL",
+    Trouble.OTHER_SCHEME: "use the other of http:// and https:// in --url or CPX_URL",
     Trouble.REFUSED: (
         "a token is read from --token-file, CPX_TOKEN_FILE or CPX_TOKEN,"
         " a name and password from --url"
     ),
-    Trouble.UNWELL: "it is there, so this may pass: try again, and look at its own logs",
+    Trouble.UNWELL: "the server is up, so this may be temporary: try again, or check its logs",
     Trouble.BROKEN_OFF: (
-        "is it http or https, and is the port right? if so, this may pass: try again"
+        "check the port, and http or https, in --url; it may also be temporary: try again"
     ),
-    Trouble.BUSY: "it has named the time to ask again itself",
+    Trouble.BUSY: "the server asked for this wait: try again after it",
     Trouble.EXHAUSTED: _ULIMIT,
-    Trouble.NOT_CPX: "is --url or CPX_URL the right CPX API, and http or https as it should be?",
-    Trouble.LISTS_NOTHING: "is --url or CPX_URL the right CPX API?",
+    Trouble.NOT_CPX: (
+        "check --url or CPX_URL: is it the right CPX API, and http or https as it should be?"
+    ),
+    Trouble.LISTS_NOTHING: "check --url or CPX_URL: is it the right CPX API?",
     Trouble.NOTHING_ANSWERED: (
-        "each row of `cpx-monitor list` says why; --verbose says what was asked"
+        "each row of `cpx-monitor list` says why; --verbose says what was requested"
     ),
 }
 

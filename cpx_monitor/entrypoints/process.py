@@ -28,11 +28,6 @@ def run_as_process(run: Run) -> int:
 def run_guarded(run: Run, argv: Sequence[str], console: Console) -> int:
     """The run's exit code; whatever goes wrong is told in two lines, without a traceback."""
     try:
-        if sys.flags.optimize > 1:
-            raise UsageError(
-                "Python was told to leave out docstrings, by which the options are read",
-                "run it without -OO and PYTHONOPTIMIZE=2",
-            )
         return run(argv, console)
     except OutputClosed:
         return exit_codes.DONE
@@ -50,7 +45,7 @@ def run_guarded(run: Run, argv: Sequence[str], console: Console) -> int:
             raise
         # Not Python's own exit code, which would say "done, but incomplete".
         console.error(
-            f"a fault in this program itself: {type(error).__name__}: {error}",
+            f"internal error: {type(error).__name__}: {error}",
             f"{TRACEBACK_VARIABLE}=1 shows where; please report it",
         )
     return exit_codes.NO_VERDICT

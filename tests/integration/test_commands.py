@@ -150,8 +150,8 @@ class TestNoVerdict:
         assert table.returncode == 3
         assert table.stdout.count("\n") == (4 if command == "list" else 2)
         assert table.stderr == (
-            "error: none of 2 instances listed gave a usable answer (all: answered 500)\n"
-            "hint:  each row of `cpx-monitor list` says why; --verbose says what was asked\n"
+            "error: none of 2 listed instances gave a usable answer (all: answered 500)\n"
+            "hint:  each row of `cpx-monitor list` says why; --verbose says what was requested\n"
         )
         assert document["coverage"] == {"listed": 2, "answered": 0, "unknown": 2, "rejected": 0}
         assert document.get("verdict") is None
@@ -185,16 +185,16 @@ class TestNoVerdict:
     @pytest.mark.parametrize(
         ("behaviour", "error"),
         [
-            (answer(500, {}), "CPX at {url} is not well: it answered 500"),
-            (answer(429, {}), "CPX at {url} is not well: it answered 429"),
+            (answer(500, {}), "CPX at {url} is failing: it answered 500"),
+            (answer(429, {}), "CPX at {url} is failing: it answered 429"),
             (answer(404, {}), "no list of servers at {url}/servers: answered 404"),
             (
                 answer(200, {"a": 1}),
-                "no list of servers at {url}/servers: a JSON list was expected, not an object",
+                "no list of servers at {url}/servers: expected a JSON list, not an object",
             ),
             (answer(200, b"<html>"), "no list of servers at {url}/servers: not valid JSON"),
-            (answer(401, {}), "CPX at {url} refuses us: it answered 401"),
-            (answer(403, {}), "CPX at {url} refuses us: it answered 403"),
+            (answer(401, {}), "CPX at {url} refused access: it answered 401"),
+            (answer(403, {}), "CPX at {url} refused access: it answered 403"),
             (never, "cannot reach CPX at {url}: timed out after 0.3 s"),
         ],
     )

@@ -68,7 +68,7 @@ class TestWithoutThreadsForAll:
         )
 
         assert ended.returncode == 3
-        assert "no further thread can be started on this machine\nhint:" in ended.stderr
+        assert "no more threads can be started on this machine\nhint:" in ended.stderr
 
 
 @pytest.mark.skipif(

@@ -181,7 +181,7 @@ class TestAnInstanceThatFails:
 
         assert time.monotonic() - began_s < 5
         assert ended.returncode == 1
-        assert "answered 429 and wants to be asked again in 3600 s" in ended.stdout
+        assert "answered 429 and asks to retry after 3600 s" in ended.stdout
 
     def test_is_asked_once(self, serve, monitor):
         server = serve(fleet_script(_1=instance_answer(), _2=answer(500, {})))

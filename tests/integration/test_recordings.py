@@ -68,7 +68,7 @@ def test_of_another_service_than_the_tracked_one_only_what_was_polled_is_shown(
     shown = [line for line in map(json.loads, replayed.stdout.splitlines()) if "ip" in line]
     assert 15 < len(polled) < 12 * 15 / 2
     assert [each["cpu_percent"] for each in shown] == [each["cpu_percent"] for each in polled]
-    assert f"warning: {path} tracked AuthService: UserService was polled now and" in replayed.stderr
+    assert f"warning: {path} tracked AuthService: UserService was polled only in" in replayed.stderr
     rounds = re.findall(r"(\d+) of 12 rounds", replayed.stderr)
     assert sum(map(int, rounds)) == len(polled)
 
@@ -117,7 +117,7 @@ def test_a_round_that_fails_is_recorded_and_played_back(monitor, serve, tmp_path
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["list", "--from=x", "--every=1"], "--every polls again, and --from=x stays as it is"),
+        (["list", "--from=x", "--every=1"], "--every polls again, but --from=x does not change"),
         (["track", "A", "--from=x", "--every=1"], "--every is for a fleet: a recording has its"),
         (["track", "A", "--speed=2"], "--speed is for a recording"),
         (

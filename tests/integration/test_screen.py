@@ -285,7 +285,7 @@ class TestProgress:
     ):
         url = simulator("--instances=4", "--latency=250ms", "--seed=7")
         terminal = on_terminal("list", "--concurrency=1", url=url)
-        terminal.wait_for(" of 4 instances asked, ")
+        terminal.wait_for(" of 4 instances polled, ")
 
         assert terminal.wait() == 0
         assert "asked" not in terminal.text

@@ -107,7 +107,7 @@ def test_a_variable_for_colours_is_weaker_than_a_profile_that_a_flag_names_only(
     ("text", "error"),
     [
         ("[prod]", "error: no profile 'prodd' in {path}\nhint:  did you mean prod?\n"),
-        ("", "error: no profile 'prodd' in {path}\nhint:  a section [prodd] there would hold"),
+        ("", "error: no profile 'prodd' in {path}\nhint:  add a section [prodd]"),
         (
             "[prodd]\nmax_cpu = 1",
             "[prodd] has 'max_cpu', which is not an option\nhint:  did you mean max-",

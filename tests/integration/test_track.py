@@ -138,7 +138,7 @@ class TestPiped:
         (first, _), (failed, round_failed), (after, _) = zip(lines[::2], lines[1::2], strict=True)
         tracking.send_signal(signal.SIGINT)
 
-        reason = f"CPX at {server.url} refuses us: it answered 401"
+        reason = f"CPX at {server.url} refused access: it answered 401"
         assert (round_failed["failure"], round_failed["coverage"]) == (reason, None)
         assert (first["status"], failed["status"], after["status"]) == (
             "Healthy",
@@ -155,7 +155,7 @@ class TestPiped:
         tracking = track(server.url, "AuthService", "--every=0.1")
 
         assert tracking.stderr.readline() == (
-            "warning: round 2: no listed instance is known to be of AuthService\n"
+            "warning: round 2: no listed instance is known to belong to AuthService\n"
         )
 
     def test_what_is_listed_but_is_no_address_is_told_once(self, serve, track):

@@ -70,4 +70,4 @@ def test_the_wrong_one_of_http_and_https_is_told(says, monitor, scheme, content,
     ended = monitor("list", url=f"{scheme}://127.0.0.1:{says(content)}")
 
     assert ended.returncode == 3
-    assert f"{said}\nhint:  write the other one of http:// and https://" in ended.stderr
+    assert f"{said}\nhint:  use the other of http:// and https://" in ended.stderr

@@ -194,11 +194,11 @@ class CpxHttpFleet:
         where = self._url.shown
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return FleetUnavailable(
-                f"CPX at {where} refuses us: it answered {answer.status}", Trouble.REFUSED
+                f"CPX at {where} refused access: it answered {answer.status}", Trouble.REFUSED
             )
         if answer.status < 500 and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
             return self._no_list(BadAnswer(status_reason(answer)))
-        unwell = f"CPX at {where} is not well: it answered {answer.status}"
+        unwell = f"CPX at {where} is failing: it answered {answer.status}"
         if answer.status not in MAY_PASS:
             return FleetUnavailable(unwell, Trouble.UNWELL)
         wait_s = retry_after_s(answer.header("retry-after")) or None

@@ -56,7 +56,7 @@ def parse_listing(body: bytes) -> Listing:
         raise BadAnswer(f"more than {MAX_LISTED:,} servers are listed")
     entries = _json(body)
     if not isinstance(entries, list):
-        raise BadAnswer(f"a JSON list was expected, not {_quoted(entries)}")
+        raise BadAnswer(f"expected a JSON list, not {_quoted(entries)}")
     packed_of: dict[str, bytes] = {}  # IPv4, by which it is ordered
     others: dict[str, str] = {}
     rejected: list[str] = []
@@ -84,7 +84,7 @@ def parse_instance(ip: str, body: bytes) -> Observation:
     try:
         answer = _json(body)
         if not isinstance(answer, dict):
-            raise BadAnswer(f"a JSON object was expected, not {_quoted(answer)}")
+            raise BadAnswer(f"expected a JSON object, not {_quoted(answer)}")
         # A colon follows each name, so there may be one name twice where there are more colons.
         if body.count(b":") > len(answer):
             json.loads(body, object_pairs_hook=_check_for_contradiction)
@@ -112,12 +112,12 @@ def _json(body: bytes) -> Any:
 def _check_for_contradiction(pairs: list[tuple[str, Any]]) -> None:
     """
     Raises:
-        BadAnswer: a name is there twice, so which of its values is meant is not known.
+        BadAnswer: a name appears twice, so which of its values is meant is not known.
     """
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise BadAnswer(f"{_quoted(name)} is there twice")
+            raise BadAnswer(f"{_quoted(name)} appears twice")
         seen.add(name)
 
 

@@ -46,7 +46,7 @@ def round_footer(shown: Round[TrackRound]) -> str:
         parts.append(f"{len(report.not_polled)} not polled")
     coverage = report.basis.coverage
     if shown.outage is None and coverage.unknown:
-        parts.append(f"{coverage.unknown} of {coverage.listed} listed unknown")
+        parts.append(f"{coverage.unknown} of {coverage.listed} listed instances unknown")
     return f"{report.service} round {shown.number}: {', '.join(parts)} in {shown.took_s:.2f} s"
 
 
@@ -88,8 +88,8 @@ def outage_sentence(outage: Outage) -> str:
 
 def warning_of_another_service(recording: str | None, tracked: str, service: str) -> str:
     return (
-        f"{recording} tracked {tracked}: {service} was polled now and then only,"
-        " and rounds in which it was not are left empty"
+        f"{recording} tracked {tracked}: {service} was polled only in some"
+        " rounds; the others are left empty"
     )
 
 
@@ -105,12 +105,13 @@ def track_warnings(shown: Round[TrackRound], before: Round[TrackRound] | None) -
     report, basis = shown.report, shown.report.basis
     last = None if before is None or before.outage is not None else before.report
     if not (report.items or report.not_polled):
-        yield f"round {shown.number}: no listed instance is known to be of {report.service}"
+        yield f"round {shown.number}: no listed instance is known to belong to {report.service}"
     nameless = report.unattributed
     if nameless and (last is None or nameless != last.unattributed):
         are = "is" if nameless == 1 else "are"
         listed = basis.coverage.listed
-        yield f"round {shown.number}: {nameless} of {listed} listed {are} unknown, of any service"
+        which = f"{nameless} of {listed} listed instances {are} unknown"
+        yield f"round {shown.number}: {which} and may belong to any service"
     if basis.rejected and (last is None or basis.rejected != last.basis.rejected):
         yield rejected_warning(basis.rejected)
 
@@ -127,7 +128,7 @@ def rejected_warning(rejected: Sequence[str]) -> str:
 def no_risk_sentence(report: ServicesAtRisk) -> str:
     """For an ``at-risk`` that found nothing; what did not answer is not passed over."""
     count = report.service_count
-    who = "the one service" if count == 1 else f"each of {count} services"
+    who = "the only service" if count == 1 else f"each of {count} services"
     enough = f"{counted(report.threshold, 'healthy instance')} or more"
     stale, unknown = report.basis.stale_list, report.basis.coverage.unknown
     of_when = f" according to a server list {age_of(stale)} old" if stale else ""

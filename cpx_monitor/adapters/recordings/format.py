@@ -40,7 +40,7 @@ def parsed(line: bytes) -> dict[str, Any]:
 def _without_contradiction(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name appears twice")
     return found
 
 
@@ -60,7 +60,7 @@ def check_header(line: bytes, path: str) -> None:
     except UNUSABLE:
         is_ours, version = False, None
     if not is_ours:
-        raise RecordingUnusable(f"{path} is no recording of cpx-monitor", HOW_TO_MAKE_ONE)
+        raise RecordingUnusable(f"{path} is not a cpx-monitor recording", HOW_TO_MAKE_ONE)
     if version != VERSION:
         raise RecordingUnusable(
             f"{path} is a recording of version {str(version)[:40]}; this program reads {VERSION}"

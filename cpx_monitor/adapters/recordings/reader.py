@@ -76,12 +76,12 @@ class Recording:
                 whole, asked = asked, {}
                 yield self._round(entry, whole)
             except _PartMissing:
-                self._tell_damaged(f": the round that ends in line {number} lacks a part of it")
+                self._tell_damaged(f": the round that ends in line {number} is incomplete")
             except UNUSABLE:
-                self._tell_damaged(f", line {number}: cannot be used, left out")
+                self._tell_damaged(f", line {number}: ignored, it cannot be read")
         self._tell_unfinished(asked)
         if self._damaged > _MAX_TOLD:
-            self._warn(f"{self._path}: {self._damaged - _MAX_TOLD} more places are damaged")
+            self._warn(f"{self._path}: {self._damaged - _MAX_TOLD} more lines are damaged")
 
     def _tell_damaged(self, what: str) -> None:
         self._damaged += 1
@@ -90,7 +90,7 @@ class Recording:
 
     def _tell_unfinished(self, asked: Mapping[str, Observation]) -> None:
         if asked:
-            self._warn(f"{self._path}: a round was not finished, and is left out")
+            self._warn(f"{self._path}: an unfinished round was ignored")
 
     def last(self) -> Snapshot:
         """The last complete round, filled up with what was last seen of those it did not ask.
@@ -136,7 +136,7 @@ class Recording:
                             line = file.readline(MAX_LINE_BYTES)
                         yield number, b"too long"
                     elif not line.endswith(b"\n"):
-                        self._warn(f"{self._path} is cut off in mid-line: read up to there")
+                        self._warn(f"{self._path} ends in the middle of a line: read up to there")
                         return
                     elif line.strip():
                         yield number, line
@@ -169,7 +169,7 @@ class Recording:
         before = {} if _flag(mark["everybody_asked"]) else self._known
         self._known = {ip: seen for ip, seen in before.items() if ip not in left}
         for ip in mark.get("unseen", ()):
-            unseen = Unknown(canonical_address(_text(ip)), "not polled since this file begins")
+            unseen = Unknown(canonical_address(_text(ip)), "not polled since this file began")
             self._known.setdefault(unseen.ip, (observed_at, unseen))
         self._known.update((ip, (observed_at, seen)) for ip, seen in asked.items())
         not_polled = tuple(ip for ip in self._known if ip not in asked)

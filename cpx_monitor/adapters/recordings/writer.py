@@ -143,11 +143,11 @@ class RecordingFleet:
         except FileNotFoundError:
             named = None
         if named is None or (named.st_dev, named.st_ino) != (here.st_dev, here.st_ino):
-            self._warn(f"{self._path} was moved or removed: the recording goes on in a new file")
+            self._warn(f"{self._path} was moved or removed: recording continues in a new file")
             self._file.close()
             self._file, _ = _opened_to_append(self._path, self._warn)
         elif here.st_size < self._size:
-            self._warn(f"{self._path} was truncated by another process: the recording goes on")
+            self._warn(f"{self._path} was truncated by another process: recording continues")
             _prepared(self._file, self._path, self._warn)
         else:
             return
@@ -202,7 +202,7 @@ def _prepared(file: BinaryIO, path: str, warn: Tell) -> int:
     last_line, cut_off = _last_line(file, size)
     if cut_off:
         # What follows must begin on a line of its own, and half a line is of no use to anybody.
-        warn(f"{path} was cut off in mid-line: that line is dropped")
+        warn(f"{path} ended in the middle of a line, which was dropped")
         size -= cut_off
         file.truncate(size)
     if not size:

@@ -75,7 +75,7 @@ class Doubtful(TransportError):
     """
 
     def __init__(self) -> None:
-        super().__init__("its answer cannot be told from another's")
+        super().__init__("its answer cannot be told apart from another's")
 
 
 class Connection(Protocol):

@@ -322,7 +322,7 @@ class RequestsConnection:
             self.close()
             if isinstance(error, RuntimeError):  # the system lets us have no further thread
                 self._transport.have_no_more_threads()
-                raise Exhausted("no further thread can be started on this machine") from None
+                raise Exhausted("no more threads can be started on this machine") from None
             raise
         finally:
             self._is_in_flight = False

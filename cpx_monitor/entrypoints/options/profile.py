@@ -53,7 +53,7 @@ def load_profile(
         among = _names(sections)
         raise UsageError(
             f"no profile '{name}' in {path}",
-            nearest(name, among) or f"a section [{name}] there would hold its settings",
+            nearest(name, among) or f"add a section [{name}] to that file",
         )
     settings: dict[str, Any] = {}
     for key, value in section.items():

@@ -62,6 +62,6 @@ def _check_not_repeated(arguments: Arguments) -> None:
         if arguments.origin(option) is Origin.FLAG:
             recording = arguments.given(options.FROM)
             raise UsageError(
-                f"{option.name} polls again, and --from={recording} stays as it is",
+                f"{option.name} polls again, but --from={recording} does not change",
                 "`cpx-monitor track <service> --from=<file>` plays a recording back",
             )

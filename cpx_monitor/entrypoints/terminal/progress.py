@@ -60,4 +60,4 @@ def _sentence(progress: tuple[int, int] | None, passed_s: float) -> str:
     if progress is None:
         return f"waiting for the list of servers, {passed_s:.1f} s"
     done, asked = progress
-    return f"{done} of {counted(asked, 'instance')} asked, {passed_s:.1f} s"
+    return f"{done} of {counted(asked, 'instance')} polled, {passed_s:.1f} s"

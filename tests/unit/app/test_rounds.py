@@ -37,7 +37,7 @@ def test_an_api_that_is_gone_is_told_since_when_and_with_the_cause_alone():
 
 
 def test_an_api_that_fails_in_another_way_says_which():
-    unwell = "CPX at http://127.0.0.1:1 is not well: it answered 503"
+    unwell = "CPX at http://127.0.0.1:1 is failing: it answered 503"
 
     assert after(unwell) == "CPX API failing since 12:00:01 (1 round): it answered 503"
     assert after("http://localhost:1 lists no servers") == (

@@ -12,7 +12,7 @@ from cpx_monitor.app.tracking import track
 from cpx_monitor.domain.fleet import StaleList, Unknown
 from cpx_monitor.domain.health import HealthPolicy, Status
 
-REFUSED = FleetUnavailable("CPX at test refuses us: it answered 401", Trouble.REFUSED)
+REFUSED = FleetUnavailable("CPX at test refused access: it answered 401", Trouble.REFUSED)
 DOWN = FleetUnavailable("cannot reach CPX at test: timed out after 5 s", Trouble.NO_ANSWER)
 
 

@@ -46,12 +46,12 @@ class TestEveryReport:
         seen = snapshot(unknown(1), unknown(2, reason="answered 500"), unknown(3))
 
         assert list_instances(seen, POLICY).basis.no_verdict_because == (
-            "none of 3 instances listed gave a usable answer (2 times: timed out after 5 s)"
+            "none of 3 listed instances gave a usable answer (2 times: timed out after 5 s)"
         )
 
     def test_of_one_silent_instance_says_so_in_the_singular(self):
         assert list_instances(snapshot(unknown(1)), POLICY).basis.no_verdict_because == (
-            "none of the one instance listed gave a usable answer (all: timed out after 5 s)"
+            "the only listed instance gave no usable answer (timed out after 5 s)"
         )
 
 

@@ -151,7 +151,7 @@ def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback():
     assert call("at-risk", connect=faulty) == (
         3,
         "",
-        "error: a fault in this program itself: KeyError: 'x'\n"
+        "error: internal error: KeyError: 'x'\n"
         "hint:  CPX_TRACEBACK=1 shows where; please report it\n",
     )
     with pytest.raises(KeyError):

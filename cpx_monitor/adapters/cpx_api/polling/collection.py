@@ -118,7 +118,7 @@ class Collection:
         doubted = set(paths)
         in_doubt = [ip for ip, spelling in self._spelling_of.items() if spelling in doubted]
         for ip in in_doubt:
-            self._observed[ip] = Unknown(ip, "its answer cannot be told from another's")
+            self._observed[ip] = Unknown(ip, "its answer cannot be told apart from another's")
         return [ip for ip in in_doubt if self._budget.after_doubt(ip)]
 
     def ask(self, connection: Connection, ip: str, ends_at_s: float) -> Outcome | None:
@@ -228,7 +228,7 @@ def retry_after_s(text: str | None) -> float | None:
 
 
 def to_come_again(wait_s: float) -> str:
-    return f"wants to be asked again in {math.ceil(wait_s)} s"
+    return f"asks to retry after {math.ceil(wait_s)} s"
 
 
 def status_reason(answer: OtherStatus) -> str:

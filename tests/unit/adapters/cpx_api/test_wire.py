@@ -55,7 +55,7 @@ class TestAnInstancesAnswer:
         ],
     )
     def test_that_names_a_key_twice_contradicts_itself(self, body, name):
-        assert parse_instance(IP, body.encode()) == Unknown(IP, f"'{name}' is there twice")
+        assert parse_instance(IP, body.encode()) == Unknown(IP, f"'{name}' appears twice")
 
     def test_may_have_colons_elsewhere(self):
         body = b'{"cpu":"1%","service":"A:B","memory":"4%","more":{"x":1,"y":":"}}'
@@ -124,9 +124,9 @@ class TestAnInstancesAnswer:
             (b"\xff\xfe\x00", "not valid JSON"),
             (b"[" * 60_000, "not valid JSON"),
             (b"9" * 10_000, "not valid JSON"),
-            (b"[1]", "a JSON object was expected, not a list"),
-            (b'"x"', "a JSON object was expected, not 'x'"),
-            (b"null", "a JSON object was expected, not null"),
+            (b"[1]", "expected a JSON object, not a list"),
+            (b'"x"', "expected a JSON object, not 'x'"),
+            (b"null", "expected a JSON object, not null"),
         ],
     )
     def test_that_is_no_object_says_what_is_wrong(self, body, reason):
@@ -191,7 +191,7 @@ class TestTheListing:
         assert parse_listing(b"[]").spelling_of == {}
 
     def test_that_is_none_is_quoted(self):
-        with pytest.raises(BadAnswer, match="a JSON list was expected, not 7"):
+        with pytest.raises(BadAnswer, match="expected a JSON list, not 7"):
             parse_listing(b"7")
 
     @pytest.mark.parametrize("body", [b"", b"{}", b'{"servers":[]}', b'"10.0.0.1"', b"null", b"<"])

@@ -127,12 +127,12 @@ class TestAFrameOfAReport:
     def test_says_that_nothing_is_at_risk(self):
         frame = reported(at_risk(snapshot(instance(1)), POLICY, 1))
 
-        assert "no service is at risk: the one service has 1 healthy instance or more" in frame
+        assert "no service is at risk: the only service has 1 healthy instance or more" in frame
 
     def test_says_that_nothing_can_be_said(self):
         frame = reported(at_risk(snapshot(unknown(1)), POLICY, 1))
 
-        assert any(line.startswith("none of the one instance listed gave") for line in frame)
+        assert any(line.startswith("the only listed instance gave no usable answer") for line in frame)
 
 
 class TestASpark:

@@ -146,7 +146,7 @@ def test_the_footer_of_a_round_tells_the_service_s_health():
     shown = track_round(3, instance(1), instance(2, cpu=99))
 
     assert round_footer(shown) == (
-        "AuthService round 3: 1/2 healthy, 1 of 150 listed unknown in 0.05 s"
+        "AuthService round 3: 1/2 healthy, 1 of 150 listed instances unknown in 0.05 s"
     )
 
 
@@ -161,10 +161,10 @@ def test_that_nothing_is_at_risk_is_not_said_without_the_unknown():
     fine = [instance(1), instance(2)]
 
     assert no_risk_sentence(at_risk(snapshot(*fine), POLICY, 2)) == (
-        "no service is at risk: the one service has 2 healthy instances or more"
+        "no service is at risk: the only service has 2 healthy instances or more"
     )
     assert no_risk_sentence(at_risk(snapshot(*fine, unknown(3)), POLICY, 2)) == (
-        "no service is at risk: the one service has 2 healthy instances or more; 1 unknown"
+        "no service is at risk: the only service has 2 healthy instances or more; 1 unknown"
     )
 
 
@@ -190,7 +190,7 @@ class TestWarningsOfARound:
     def test_name_a_service_of_which_nothing_is_left(self):
         gone = track_round(2, coverage=Coverage(3, 3, 0, 0))
 
-        assert self.of(gone) == ["round 2: no listed instance is known to be of AuthService"]
+        assert self.of(gone) == ["round 2: no listed instance is known to belong to AuthService"]
 
     def test_count_the_unknown_that_may_be_of_any_service_when_their_number_changes(self):
         first = track_round(
@@ -203,9 +203,13 @@ class TestWarningsOfARound:
             3, instance(1), unknown(2), coverage=Coverage(9, 7, 2, 0), unattributed=1
         )
 
-        assert self.of(first) == ["round 1: 2 of 9 listed are unknown, of any service"]
+        assert self.of(first) == [
+            "round 1: 2 of 9 listed instances are unknown and may belong to any service"
+        ]
         assert self.of(second, first) == []
-        assert self.of(third, second) == ["round 3: 1 of 9 listed is unknown, of any service"]
+        assert self.of(third, second) == [
+            "round 3: 1 of 9 listed instances is unknown and may belong to any service"
+        ]
 
     def test_tell_rejected_entries_when_they_change(self):
         junk = track_round(1, instance(1), coverage=Coverage(1, 1, 0, 1), rejected=("'x'",))

@@ -18,7 +18,7 @@ from cpx_monitor.domain.fleet import Snapshot, Unknown
 from cpx_monitor.domain.health import HealthPolicy
 
 DOWN = FleetUnavailable("cannot reach CPX at test: connection refused", Trouble.UNREACHABLE)
-REFUSED = FleetUnavailable("CPX at test refuses us: it answered 401", Trouble.REFUSED)
+REFUSED = FleetUnavailable("CPX at test refused access: it answered 401", Trouble.REFUSED)
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ class TestARecording:
 
         assert outcomes(path, warnings) == [first]
         assert warnings == [
-            f"{path} is cut off in mid-line: read up to there",
-            f"{path}: a round was not finished, and is left out",
+            f"{path} ends in the middle of a line: read up to there",
+            f"{path}: an unfinished round was ignored",
         ]
 
     def test_that_was_cut_off_can_be_appended_to(self, recorder, path, warnings):
@@ -121,7 +121,7 @@ class TestARecording:
         (second,) = recorded(recorder, [instance(2)])
 
         assert outcomes(path, warnings)[1] == second
-        assert warnings == [f"{path} was cut off in mid-line: that line is dropped"]
+        assert warnings == [f"{path} ended in the middle of a line, which was dropped"]
 
     @pytest.mark.parametrize(
         "damage",
@@ -147,7 +147,7 @@ class TestARecording:
             file.write(header + damage + b"".join(rest))
 
         assert outcomes(path, warnings) == seen
-        assert warnings == [f"{path}, line 2: cannot be used, left out"]
+        assert warnings == [f"{path}, line 2: ignored, it cannot be read"]
 
     def test_of_which_only_the_header_was_written_halfway_can_be_recorded_to(
         self, recorder, path, warnings
@@ -166,7 +166,7 @@ class TestARecording:
         (third,) = recorded(recorder, [instance(3)])
 
         assert outcomes(path, warnings) == [first, third]
-        assert warnings == [f"{path}: a round was not finished, and is left out"]
+        assert warnings == [f"{path}: an unfinished round was ignored"]
 
     def test_with_a_time_of_another_zone_is_read_in_utc_and_of_none_not_at_all(
         self, recorder, path, warnings
@@ -190,7 +190,7 @@ class TestARecording:
             file.writelines([lines[0], *lines[2:]])
 
         assert outcomes(path, warnings) == [second]
-        assert warnings == [f"{path}: the round that ends in line 3 lacks a part of it"]
+        assert warnings == [f"{path}: the round that ends in line 3 is incomplete"]
 
     def test_names_a_few_damaged_lines_and_counts_the_others(self, recorder, path, warnings):
         recorded(recorder, [instance(1)])
@@ -199,7 +199,7 @@ class TestARecording:
 
         assert len(outcomes(path, warnings)) == 1
         assert len(warnings) == 6
-        assert warnings[-1] == f"{path}: 3 more places are damaged"
+        assert warnings[-1] == f"{path}: 3 more lines are damaged"
 
     def test_may_be_several_put_one_behind_the_other(self, recorder, path, warnings):
         seen = recorded(recorder, [instance(1)])
@@ -216,10 +216,10 @@ class TestARecording:
         with open(path, "wb") as file:
             file.write(content)
 
-        with pytest.raises(RecordingUnusable, match="is no recording"):
+        with pytest.raises(RecordingUnusable, match="is not a cpx-monitor recording"):
             list(Recording(path, print).rounds())
         if content:
-            with pytest.raises(RecordingUnusable, match="is no recording"):
+            with pytest.raises(RecordingUnusable, match="is not a cpx-monitor recording"):
                 recorder([instance(1)])
 
     def test_of_a_later_version_is_refused(self, path):
@@ -275,7 +275,7 @@ class TestARecording:
             file.write('{"round":' + "[" * 200_000 + "\n")
 
         assert len(outcomes(path, warnings)) == 1
-        assert warnings == [f"{path}, line 4: cannot be used, left out"]
+        assert warnings == [f"{path}, line 4: ignored, it cannot be read"]
 
     @pytest.mark.parametrize(
         "last_line", ['{"round": 1e400}', '{"round": "x"}', "[" * 9999, "x" * (MAX_LINE_BYTES + 1)]
@@ -289,7 +289,7 @@ class TestARecording:
         recorded(recorder, [instance(2)])
 
         assert [len(each.observations) for each in outcomes(path, warnings)] == [1, 1]
-        assert warnings == [f"{path}, line 4: cannot be used, left out"]
+        assert warnings == [f"{path}, line 4: ignored, it cannot be read"]
 
     @pytest.mark.parametrize("moved", [True, False])
     def test_that_is_moved_or_removed_is_begun_anew(self, recorder, path, warnings, moved):
@@ -303,7 +303,7 @@ class TestARecording:
 
         (kept,) = outcomes(path, warnings)
         assert kept.observations == (instance(2),)
-        assert warnings == [f"{path} was moved or removed: the recording goes on in a new file"]
+        assert warnings == [f"{path} was moved or removed: recording continues in a new file"]
         if moved:
             assert outcomes(f"{path}.1", warnings)[0].observations == (instance(1),)
 
