@@ -182,9 +182,9 @@ def display_width(text: str) -> int:
     """How many terminal columns a text takes; it must be printable."""
     if text.isascii():
         return len(text)
-    from wcwidth import wcswidth
+    from wcwidth import width
 
-    return int(wcswidth(text))
+    return int(width(text))
 
 
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
@@ -213,9 +213,9 @@ def wrapped(text: str, width: int) -> list[str]:
 def without_color(text: str) -> str:
     if "\x1b" not in text:
         return text
-    import re
+    from wcwidth import strip_sequences
 
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return str(strip_sequences(text))
 
 
 def _widths(

@@ -132,7 +132,9 @@ class TestAFrameOfAReport:
     def test_says_that_nothing_can_be_said(self):
         frame = reported(at_risk(snapshot(unknown(1)), POLICY, 1))
 
-        assert any(line.startswith("the only listed instance gave no usable answer") for line in frame)
+        assert any(
+            line.startswith("the only listed instance gave no usable answer") for line in frame
+        )
 
 
 class TestASpark:
