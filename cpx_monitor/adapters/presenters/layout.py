@@ -93,7 +93,7 @@ def lines_of(table: Table, style: Style) -> list[str]:
 def blocks_of(table: Table, style: Style) -> tuple[list[str], list[Sequence[str]]]:
     """The lines of the headers, and those of each row, of which free text may make several."""
     width = style.width or 0
-    table = _without_what_may_go(table, width)
+    table = _squeezed(_without_what_may_go(table, width), width)
     headers, drawn = _drawn(table, style)
     bound = _bound(table)
     return headers, [
@@ -132,6 +132,18 @@ def _without_what_may_go(table: Table, width: int) -> Table:
         rows = [(*(row[index] for index in kept), *row[bound:]) for row in table.rows]
         table = Table(columns, rows)
     return table
+
+
+def _squeezed(table: Table, width: int) -> Table:
+    """With one space between columns, where cutting names does not make room enough."""
+    bound = _bound(table)
+    distinct = [set(map(itemgetter(index), table.rows)) for index in range(bound)]
+    columns = table.columns[:bound]
+    gaps = sum(column.gap for column in columns[1:])
+    if sum(_widths(columns, distinct, width)) + gaps <= width:
+        return table
+    narrow = [column._replace(gap=min(column.gap, 1)) for column in columns]
+    return table._replace(columns=[*narrow, *table.columns[bound:]])
 
 
 def _natural_width(table: Table) -> int:

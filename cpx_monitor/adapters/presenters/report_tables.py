@@ -19,7 +19,7 @@ MISSING = "-"
 
 # The spacing is the brief's, to the column.
 _IP = Column("IP")
-_SERVICE = Column("Service", least_width=8)
+_SERVICE = Column("Service", least_width=6)
 _LOAD = (
     Column("Status", min_width=len(Status.UNHEALTHY)),
     Column("CPU", number=True, min_width=len("100%"), gap=5),
@@ -88,7 +88,7 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
     numbers = (Column(title, number=True, may_go=_MAY_GO.get(title, 0)) for title in titles)
     columns = [_SERVICE, *numbers]
     if wide:
-        columns.append(Column("Survives loss"))
+        columns.append(Column("Survives loss", may_go=2))
     rows: list[tuple[str | Cell, ...]] = []
     for item in report.items:
         verdict = report.endangered.get(item.service)
@@ -112,8 +112,8 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
 _EXTREMES = ("min", "p95", "max")
 # Where there is no room: of each group the last to go has the lowest number.
 _MAY_GO = {
-    **{f"Memory {value}": 3 for value in _EXTREMES},
-    **{f"CPU {value}": 2 for value in _EXTREMES},
+    **{f"Memory {value}": 4 for value in _EXTREMES},
+    **{f"CPU {value}": 3 for value in _EXTREMES},
     "Instances": 1,
 }
 

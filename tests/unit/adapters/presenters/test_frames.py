@@ -218,3 +218,11 @@ class TestWhatMattersLeast:
         assert self.headers(report, 40, wide=False).split() == [
             *("Service", "Healthy", "CPU", "Memory")
         ]
+
+
+def test_in_forty_columns_the_address_the_status_and_both_numbers_are_whole():
+    seen = snapshot(instance(1, "PermissionsService", 100, 100), unknown(9))
+    frame = reported(list_instances(seen, POLICY), columns=40)
+
+    (row,) = (line for line in frame if line.startswith("10.58.1.1 "))
+    assert row == "10.58.1.1 Permiss… Unhealthy 100%   100%"
