@@ -8,11 +8,9 @@ that the thread comes back.
 
 import contextlib
 import http.client
-import math
 import re
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -23,17 +21,19 @@ import requests
 import urllib3
 import urllib3.connection
 from gevent.threadpool import ThreadPool
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.poolmanager import ProxyManager
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.transports.access import Access, authorization
-from cpx_monitor.adapters.transports.addresses import first_that_connects, places_of
 from cpx_monitor.adapters.transports.encoding import decoded
+from cpx_monitor.adapters.transports.exchange import (
+    Exchange,
+    WatchingAdapter,
+    this_thread,
+    what_came,
+)
 from cpx_monitor.adapters.transports.kept_connections import KeptConnections
 from cpx_monitor.adapters.transports.port import (
-    QUIET_S,
     TLS_ALERT,
     BrokenOff,
     Doubtful,
@@ -59,46 +59,6 @@ _CHUNK_BYTES = 65_536
 _ANYBODY = Access()
 
 
-class _Exchange:
-    """One request under way on a thread.
-
-    ``sock`` is the socket it is on as soon as it has one, ``was_open`` whether that had carried a
-    request before, ``is_reading`` whether its answer is being read, ``has_more`` whether more came
-    than that, and ``is_over`` whether the greenlet waits for it no more. ``preferred`` holds the
-    address that is to be tried first, where another one did not take connections.
-    """
-
-    def __init__(self) -> None:
-        self.sock: socket.socket | None = None
-        self.was_open = self.is_reading = self.has_more = self.is_over = False
-        self.listens_first = False
-        self.connect_s = 0.0
-        self.ends_at_s = math.inf
-        self.preferred: list[Any] = []
-
-    def take(self, sock: socket.socket | None) -> None:
-        """It is on this socket now.
-
-        Raises:
-            TimeoutError: the greenlet waits no more, so nothing may be sent.
-        """
-        self.sock = sock
-        if self.is_over:
-            raise TimeoutError
-
-    def abort(self) -> None:
-        self.is_over = True
-        if self.sock is not None:
-            with contextlib.suppress(OSError):
-                # Not SSLSocket's own shutdown, which takes the TLS state away from the thread
-                # that is using it.
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
-
-
-class _ThreadState(threading.local):
-    exchange = _Exchange()
-
-
 # An error may quote the address of a proxy.
 _WITH_CREDENTIALS = re.compile(r"//[^/\s]*@")
 
@@ -113,109 +73,6 @@ _BAD_PROXY = (
     urllib3.exceptions.ProxySchemeUnknown,
     TypeError,
 )
-
-
-_this_thread = _ThreadState()
-
-
-class _Response(http.client.HTTPResponse):
-    """Skips every interim answer, not only 100, and notices what comes after the answer."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if status < 100 or status >= 200:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-
-    def _close_conn(self) -> None:
-        exchange = _this_thread.exchange
-        if exchange.is_reading and exchange.sock is not None and not self.will_close:
-            exchange.has_more |= _has_more(self.fp, exchange.sock)
-        super()._close_conn()  # type: ignore[misc]
-
-
-class _Watched:
-    """A connection that tells the exchange it serves which socket it is on."""
-
-    sock: socket.socket | None
-
-    def _new_conn(self) -> socket.socket:
-        """urllib3 itself would give the first of several addresses all the time there is."""
-        host, port = self._dns_host.strip("[]"), self.port  # type: ignore[attr-defined]
-        exchange = _this_thread.exchange
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = places_of(host, port, found)
-        addresses.sort(key=lambda each: each not in exchange.preferred)
-        address, sock = first_that_connects(addresses, exchange.ends_at_s, _connected)
-        if address != addresses[0]:
-            exchange.preferred.clear()
-            exchange.preferred.append(address)
-        sock.settimeout(max(0.001, exchange.ends_at_s - time.monotonic()))
-        return sock
-
-    def connect(self) -> None:
-        exchange = _this_thread.exchange
-        began_s = time.monotonic()
-        super().connect()  # type: ignore[misc]
-        exchange.connect_s = time.monotonic() - began_s
-        exchange.take(self.sock)
-        if exchange.listens_first:
-            time.sleep(QUIET_S)
-            if self.sock is not None and _what_came(self.sock) is not None:
-                raise ConnectionAbortedError
-
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        exchange = _this_thread.exchange
-        exchange.was_open = self.sock is not None and self.sock is not exchange.sock
-        exchange.take(self.sock)
-        super().putrequest(*args, **kwargs)  # type: ignore[misc]
-
-
-def _connected(address: Any, within_s: float) -> socket.socket:
-    family, place = address
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(within_s)
-        sock.connect(place)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except TimeoutError:
-        sock.close()
-        raise TimedOut from None
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-class _HttpConnection(_Watched, urllib3.connection.HTTPConnection):
-    response_class = _Response
-
-
-class _HttpsConnection(_Watched, urllib3.connection.HTTPSConnection):
-    response_class = _Response
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
-_POOLS = {"http": _HttpPool, "https": _HttpsPool}
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
-        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
 
 
 class _Credentials(AuthBase):
@@ -291,8 +148,8 @@ class RequestsConnection:
     def __init__(self, transport: RequestsTransport) -> None:
         self._transport = transport
         self._kept = transport.kept
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=1)
-        self._exchange = _Exchange()
+        self._adapter = WatchingAdapter(pool_connections=1, pool_maxsize=1)
+        self._exchange = Exchange()
         self._is_in_flight = False
         self._sock: socket.socket | None = None
         self.taken: list[str] = []
@@ -311,7 +168,7 @@ class RequestsConnection:
         self.look_once_more()
         if self._sock is not None and not self._kept.is_reliable:
             self.close()
-        self._exchange = exchange = _Exchange()
+        self._exchange = exchange = Exchange()
         exchange.listens_first = not self._kept.is_reliable
         exchange.ends_at_s, exchange.preferred = ends_at_s, self._transport.preferred
         self._is_in_flight = True
@@ -333,7 +190,7 @@ class RequestsConnection:
         encoding = find_header(outcome.head, "content-encoding") or ""
         return decoded(body, encoding, max_bytes)
 
-    def _result(self, exchange: _Exchange, path: str, ends_at_s: float, max_bytes: int) -> Any:
+    def _result(self, exchange: Exchange, path: str, ends_at_s: float, max_bytes: int) -> Any:
         """What a thread comes back with: a ``_Whole`` or an exception.
 
         Where this process was stopped past the time for it, the answer may have come meanwhile, and
@@ -357,7 +214,7 @@ class RequestsConnection:
         self._kept.put(self)
 
     def look_once_more(self) -> None:
-        came = None if self._sock is None else _what_came(self._sock)
+        came = None if self._sock is None else what_came(self._sock)
         if came:
             self._kept.on_too_much()
         if came is not None:
@@ -374,7 +231,7 @@ class RequestsConnection:
                 manager.pools[key].close()
         self._adapter.close()
 
-    def _failure(self, error: Exception, exchange: _Exchange) -> Exception:
+    def _failure(self, error: Exception, exchange: Exchange) -> Exception:
         self.close()
         failure = error
         if isinstance(error, _BAD_PROXY):
@@ -385,7 +242,7 @@ class RequestsConnection:
             self._kept.on_broken()
         return failure
 
-    def _judged(self, whole: "_Whole", exchange: _Exchange, path: str) -> bytes:
+    def _judged(self, whole: "_Whole", exchange: Exchange, path: str) -> bytes:
         """Cases: more came than was requested; another status; all well."""
         self._kept.answered += 1
         if exchange.was_open:
@@ -404,10 +261,10 @@ class RequestsConnection:
         return whole.body
 
     def _on_thread(
-        self, exchange: _Exchange, path: str, ends_at_s: float, max_bytes: int
+        self, exchange: Exchange, path: str, ends_at_s: float, max_bytes: int
     ) -> "_Whole | Exception":
         # gevent prints what a thread raises, so errors are returned.
-        _this_thread.exchange = exchange
+        this_thread.exchange = exchange
         try:
             return self._send(self._transport.request(path), exchange, ends_at_s, max_bytes)
         except Exception as error:
@@ -416,7 +273,7 @@ class RequestsConnection:
     def _send(
         self,
         request: requests.PreparedRequest,
-        exchange: _Exchange,
+        exchange: Exchange,
         ends_at_s: float,
         max_bytes: int,
     ) -> "_Whole":
@@ -456,7 +313,7 @@ def _check_framing(answer: requests.Response) -> None:
 
 
 def _chunks(
-    raw: urllib3.HTTPResponse, exchange: _Exchange, ends_at_s: float, max_bytes: int
+    raw: urllib3.HTTPResponse, exchange: Exchange, ends_at_s: float, max_bytes: int
 ) -> Iterator[bytes]:
     """Past its time only what has come already is read."""
     received = 0
@@ -468,33 +325,6 @@ def _chunks(
             with contextlib.suppress(OSError):  # it is closed once all is read
                 exchange.sock.settimeout(0.001)
         yield chunk
-
-
-def _has_more(reader: Any, sock: socket.socket) -> bool:
-    """Whether something has come that is not of the answer just read."""
-    timeout_s = sock.gettimeout()
-    sock.settimeout(0)
-    try:
-        return bool(reader.peek(1))
-    except (OSError, ValueError):  # nothing has
-        return False
-    finally:
-        sock.settimeout(timeout_s)
-
-
-def _what_came(sock: socket.socket) -> bytes | None:
-    """Over a connection that is not in use; nothing at all where the server has closed it, None
-    where nothing has come.
-    """
-    timeout_s = sock.gettimeout()
-    try:
-        sock.settimeout(0)
-        return sock.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        sock.settimeout(timeout_s)
-        return None
-    except OSError:
-        return b""
 
 
 def _keeps(answer: requests.Response) -> bool:
