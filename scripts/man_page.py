@@ -27,7 +27,7 @@ is where XDG_CONFIG_HOME is not set."""
 
 ENVIRONMENT = {
     "CPX_TOKEN": "the API's bearer token",
-    "NO_COLOR, FORCE_COLOR": "whether there is colour, unless --color says it",
+    "NO_COLOR, FORCE_COLOR": "whether to use colour, unless --color is given",
     "HTTP_PROXY, HTTPS_PROXY, NO_PROXY": "proxies, as everywhere",
 }
 EXIT_STATUS = {
@@ -35,7 +35,7 @@ EXIT_STATUS = {
     "1": "done, but incomplete; for at-risk: a service is possibly at risk",
     "2": "at-risk: a service is certainly at risk",
     "3": "nothing can be said: no API, no such service, wrong usage",
-    "130, 143": "interrupted, terminated; what repeats ends with 0 then",
+    "130, 143": "interrupted, terminated; commands that repeat exit with 0",
 }
 
 
@@ -43,7 +43,7 @@ def page() -> str:
     lines = [
         f'.TH CPX\\-MONITOR 1 {CHANGED} "cpx\\-monitor {__version__}"',
         ".SH NAME",
-        "cpx\\-monitor \\- what runs on Cloud Provider X, and whether it is well",
+        "cpx\\-monitor \\- what runs on Cloud Provider X, and whether it is healthy",
         ".SH SYNOPSIS",
         *(f"{text(usage)}\n.br" for usage in synopses()),
         "cpx\\-monitor \\-\\-help | help <command> | <command> \\-\\-help | \\-\\-version",

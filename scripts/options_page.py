@@ -12,15 +12,14 @@ INTRODUCTION = """\
 # Every option
 
 `make man` writes this page. A setting comes from its option, else from the profile that `--profile`
-names, else from its variable, else from the profile that `CPX_PROFILE` names, else it has its
-default; `cpx-monitor config` shows which. In a profile an option has no dashes.
+names, else from its variable, else from the profile that `CPX_PROFILE` names; otherwise the default
+applies; `cpx-monitor config` shows which. In a profile an option has no dashes.
 """
 
 
 def page() -> str:
     of_fleet = [each for each in THE_FLEET.options if each != HELP]
-    names = {each.name for each in (*of_fleet, HELP)}
-    others = [each for each in every_option().values() if each.name not in names]
+    others = [each for each in variants() if each not in THE_FLEET.options]
     return "\n".join(
         [
             INTRODUCTION,
@@ -33,14 +32,22 @@ def page() -> str:
     )
 
 
+def variants() -> list[Option]:
+    """Every option, those of one name together."""
+    names = every_option()
+    found = {each: None for command in COMMANDS.values() for each in command.options}
+    return sorted(found, key=lambda each: list(names).index(each.name))
+
+
 def table(options: list[Option], *, with_commands: bool) -> Iterator[str]:
     titles = ["option", *(["commands"] if with_commands else []), "variable", "default", "meaning"]
     yield f"| {' | '.join(titles)} |"
     yield f"|{'---|' * len(titles)}"
     for each in options:
-        owners = [command.name for command in COMMANDS.values() if each.name in command.option_of]
+        owners = [command.name for command in COMMANDS.values() if each in command.options]
+        short = f"{each.short}, " if each.short else ""
         cells = [
-            f"`{each.name}{'=' * each.takes_value}{each.metavar}`",
+            f"`{short}{each.name}{'=' * each.takes_value}{each.metavar}`",
             *([", ".join(owners)] if with_commands else []),
             f"`{each.variable}`" if each.variable else "",
             each.default_note or each.default,

@@ -1,7 +1,7 @@
 """Which services are meant, and in what order and how many rows a report is shown."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from cpx_monitor.app.reports import (
@@ -62,7 +62,7 @@ class Order(NamedTuple):
 
     @property
     def is_none(self) -> bool:
-        """Whether no filter was given."""
+        """Whether the rows keep the report's own order."""
         return self.sort_by is None and not self.reverse
 
 
@@ -81,13 +81,16 @@ def the_service(snapshot: Snapshot, wanted: str) -> str:
     raise NoSuchService(wanted, names, snapshot.unattributed)
 
 
-def the_services(snapshot: Snapshot, wanted: Sequence[str]) -> frozenset[str]:
-    """The fleet's own spellings of the names, all that differ in case only.
+def the_services(
+    snapshot: Snapshot, wanted: Sequence[str], expected: Iterable[str] = ()
+) -> frozenset[str]:
+    """The fleet's own spellings of the names, all that differ in case only; those ``expected`` may
+    be missing.
 
     Raises:
         NoSuchService: one of them is not there.
     """
-    names = [service.name for service in snapshot.services]
+    names = [*(service.name for service in snapshot.services), *expected]
     chosen: set[str] = set()
     for name in wanted:
         alike = _alike(names, name)

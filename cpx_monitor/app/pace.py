@@ -1,4 +1,4 @@
-"""When to look again."""
+"""When to poll again."""
 
 import math
 from collections.abc import Iterator

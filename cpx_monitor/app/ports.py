@@ -46,9 +46,9 @@ class FleetUnavailable(Exception):
         self.trouble = trouble
 
 
-class RecordingUnusable(Exception):
-    """A file cannot be read or written, or is no recording. The message says why, for people, and
-    ``hint`` what to do, where there is something.
+class FileUnusable(Exception):
+    """A file cannot be read or written, or is not what it should be. The message says why, for
+    people, and ``hint`` what to do, if there is something.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -62,7 +62,7 @@ Selection = Callable[[Sequence[str]], Container[str]]
 
 class Fleet(Protocol):
     def snapshot(self, select: Selection | None = None) -> Snapshot:
-        """Style at every listed instance once; one that fails is an ``Unknown`` in the result.
+        """Poll every listed instance once; one that fails is an ``Unknown`` in the result.
 
         With ``select`` only those that it picks are polled; a recording, which polls nothing, may
         hold others. Where the list of servers cannot be had, the last one has to do if the trouble

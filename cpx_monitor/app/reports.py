@@ -108,6 +108,8 @@ class ServiceAverages(NamedTuple):
 
 
 class ServiceAtRisk(NamedTuple):
+    """``expected`` is how many instances there should be; None where no number is expected."""
+
     service: str
     verdict: Verdict
     healthy: int
@@ -115,6 +117,7 @@ class ServiceAtRisk(NamedTuple):
     threshold: int
     reason: str
     unhealthy_ips: tuple[str, ...]
+    expected: int | None = None
 
 
 class ServicesAtRisk(NamedTuple):
@@ -157,7 +160,7 @@ AnyReport = TypeVar("AnyReport", bound=Report)
 
 
 class Stamp(NamedTuple):
-    """Which look of several this was, counted from 1, and when it began."""
+    """Which round this was, counted from 1, and when it began."""
 
     round: int
     observed_at: datetime

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Container, Sequence
 
+from cpx_monitor.app.expectation import Expected, spelt_as_in
 from cpx_monitor.app.reports import (
     Basis,
     Coverage,
@@ -74,12 +75,24 @@ def at_risk(
     policy: HealthPolicy,
     threshold: int,
     only: Container[str] | None = None,
+    expected: Sequence[Expected] = (),
 ) -> ServicesAtRisk:
-    """The services with fewer than ``threshold`` healthy instances, the fewest first."""
+    """The services with fewer than ``threshold`` healthy instances, or with fewer instances than
+    ``expected``, the fewest healthy first. A service that is expected and not there is one of them.
+    """
     basis = basis_of(snapshot, policy)
     unattributed = snapshot.unattributed
+    numbers = {each.service: each.instances for each in spelt_as_in(snapshot, expected)}
+    services = _services(snapshot, only)
+    missing = numbers.keys() - {service.name for service in snapshot.services}
+    services += [Service(name, (), ()) for name in missing if only is None or name in only]
     judged = [
-        _judged(service, policy, threshold, unattributed) for service in _services(snapshot, only)
+        _as_expected(
+            _judged(service, policy, threshold, unattributed),
+            unattributed,
+            numbers.get(service.name),
+        )
+        for service in services
     ]
     endangered = [item for item in judged if item.verdict is not Verdict.OK]
     return ServicesAtRisk(
@@ -89,6 +102,39 @@ def at_risk(
         service_count=len(judged),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
     )
+
+
+def _as_expected(item: ServiceAtRisk, unattributed: int, expected: int | None) -> ServiceAtRisk:
+    """With the number of instances that there should be: missing ones are certain where not even
+    the unattributed could make them up.
+    """
+    item = item._replace(expected=expected)
+    if item.instances >= (expected or 1):
+        return item
+    short = judge(
+        healthy=item.instances,
+        own_unknown=0,
+        unattributed=unattributed,
+        threshold=expected or 1,
+    )
+    number = "" if expected is None else f", expected {expected}"
+    if item.instances:
+        why = f"only {counted(item.instances, 'instance')}{number}"
+        reason = "; ".join([why, *_without_count(item)])
+    else:
+        reason = f"no instance is listed{number}"
+        if unattributed:
+            reason += f"; {counted(unattributed, 'unknown instance')} may be of this service"
+    severity = list(Verdict)
+    verdict = max(item.verdict, short, key=severity.index)
+    if not item.instances:
+        verdict = short
+    return item._replace(verdict=verdict, reason=reason)
+
+
+def _without_count(item: ServiceAtRisk) -> list[str]:
+    parts = item.reason.split("; ") if item.reason else []
+    return [part for part in parts if not part.startswith("only ")]
 
 
 def _services(snapshot: Snapshot, only: Container[str] | None) -> list[Service]:

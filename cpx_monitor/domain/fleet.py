@@ -64,7 +64,7 @@ class StaleList(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """One look at a fleet: an observation of every distinct address that was listed.
+    """One poll of a fleet: an observation of every distinct address that was listed.
 
     ``observations`` are in address order; ``rejected`` holds what the list named that is no
     address; ``not_polled`` are the addresses listed that were left out of this round, so

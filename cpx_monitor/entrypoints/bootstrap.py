@@ -13,7 +13,6 @@ from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import (
     FleetOptions,
-    policy_of,
     recording_to_write,
 )
 from cpx_monitor.entrypoints.terminal.console import Console
@@ -33,15 +32,13 @@ def connected(
     connect: Connect,
     tracked: str | None = None,
 ) -> tuple[Fleet, Clock]:
-    """The fleet that is recorded where that is asked for, for the sake of the ``tracked`` service.
+    """The fleet and its clock; recorded if ``--record`` is given. ``tracked`` is the service that
+    is tracked, if one is.
 
     Raises:
-        UsageError, RecordingUnusable: something that was named cannot be used.
+        UsageError, FileUnusable: something that was named cannot be used.
     """
     record = recording_to_write(arguments)
-    for option, limit in zip(_LIMITS, policy_of(arguments), strict=True):
-        if 0 < limit < 1:
-            console.warn(f"{option.name} is a percentage: {limit:g} means {limit:g} %")
     is_verbose = arguments.flag(options.VERBOSE)
     if is_verbose and fleet_options.source.url is not None:
         by = f" by profile {arguments.profile.name}" if arguments.profile.name else ""
@@ -54,13 +51,10 @@ def connected(
     return RecordingFleet(fleet, record, clock, console.warn, tracked), clock
 
 
-_LIMITS = (options.MAX_CPU, options.MAX_MEMORY)
-
-
 def connect(fleet_options: FleetOptions, console: Console, is_verbose: bool) -> tuple[Fleet, Clock]:
     """
     Raises:
-        UsageError, RecordingUnusable: something that was named cannot be used.
+        UsageError, FileUnusable: something that was named cannot be used.
     """
     source = fleet_options.source
     if source.url is not None:

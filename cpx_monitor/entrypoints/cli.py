@@ -1,15 +1,23 @@
 """cpx-monitor: from the words of a command line to a command and its exit code."""
 
+import re
 from collections.abc import Sequence
 
 from cpx_monitor import __version__
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import Connect, connect
+from cpx_monitor.entrypoints.commands.command import Command
 from cpx_monitor.entrypoints.commands.registry import COMMANDS, command, every_option
 from cpx_monitor.entrypoints.options.arguments import Arguments
+from cpx_monitor.entrypoints.options.catalogue import FORMATS, OUTPUT
 from cpx_monitor.entrypoints.options.option import UsageError
 from cpx_monitor.entrypoints.options.profile import with_profile
-from cpx_monitor.entrypoints.options.words import UnknownOption, asks_for_help, read_words
+from cpx_monitor.entrypoints.options.words import (
+    UnknownOption,
+    asks_for_help,
+    read_words,
+    without_credentials,
+)
 from cpx_monitor.entrypoints.process import run_as_process
 from cpx_monitor.entrypoints.terminal.console import Console
 
@@ -60,7 +68,8 @@ def run(argv: Sequence[str], console: Console, connect: Connect = connect) -> in
     elif name == "help":
         if rest[1:]:
             raise UsageError(
-                f"unexpected argument '{rest[1]}'", "usage: cpx-monitor help <command>"
+                f"unexpected argument '{without_credentials(rest[1])}'",
+                "usage: cpx-monitor help <command>",
             )
         console.write(command(rest[0]).help)
     elif asks_for_help(rest):
@@ -75,27 +84,37 @@ def _run_command(name: str, rest: Sequence[str], console: Console, connect: Conn
     try:
         words = read_words(chosen, rest)
     except UnknownOption as error:
-        raise UsageError(str(error), _elsewhere(error.name) or error.hint) from None
+        raise UsageError(str(error), _elsewhere(error.name, chosen) or error.hint) from None
     arguments = with_profile(Arguments(words, console.environ), every_option())
     return chosen.load().run(arguments, console, connect)
 
 
 _MEANT = {
-    **{f"--{name}": f"use -o {name}" for name in ("json", "jsonl", "csv", "wide", "table")},
-    **dict.fromkeys(("--watch", "-w", "--follow", "-f"), "--every=<s> polls again and again"),
+    **dict.fromkeys(("--watch", "-w", "--follow", "-f"), "--every=<s> polls repeatedly"),
     **dict.fromkeys(("--limit", "--head", "-n"), "--top=<n> keeps the first rows"),
     **dict.fromkeys(("--format", "--out"), "use -o, --output=<format>"),
     **dict.fromkeys(("--sort", "--order-by"), "did you mean --sort-by?"),
     **dict.fromkeys(
         ("--at", "--since", "--until", "--ago"),
-        "CPX tells only of now: `track <service> --record=<file>` keeps the past, --from reads it",
+        "CPX reports only the present: `track <service> --record=<file>` records, --from reads it",
     ),
 }
 
 
-def _elsewhere(option: str) -> str | None:
-    """Where an option of that name is found, or what does here what it does elsewhere."""
+def _elsewhere(option: str, chosen: Command) -> str | None:
+    """Which commands have an option of that name, or what does here what it does elsewhere."""
     owners = [each.name for each in COMMANDS.values() if option in each.option_of]
     if owners:
-        return f"it is an option of {' and '.join(owners)}"
-    return _MEANT.get(option)
+        *others, last = owners
+        return (
+            f"it is an option of {', '.join(others)} and {last}"
+            if others
+            else f"it is an option of {last}"
+        )
+    if option.removeprefix("--") in FORMATS:
+        output = chosen.option_of.get(OUTPUT.name)
+        fits = output is not None and option.removeprefix("--") in output.choices
+        return f"use -o {option.removeprefix('--')}" if fits else None
+    meant = _MEANT.get(option)
+    named = re.search(r"--[a-z-]+", meant or "")
+    return meant if named and named[0] in chosen.option_of else None

@@ -3,10 +3,10 @@
 import errno
 
 from cpx_monitor.app.ordering import NoSuchColumn, NoSuchService
-from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
+from cpx_monitor.app.ports import FileUnusable, FleetUnavailable, Trouble
 from cpx_monitor.entrypoints.options.nearest import nearest
 
-_ULIMIT = "`ulimit -n` tells how many files may be open, `ulimit -u` how many threads there may be"
+_ULIMIT = "`ulimit -n` shows the limit on open files, `ulimit -u` the limit on threads"
 
 _ANOTHER_URL = "start a simulator with `cpx-server 8080`, or point --url or CPX_URL at yours"
 
@@ -50,12 +50,12 @@ def told(error: Exception) -> tuple[str, str | None] | None:
             return str(error), for_trouble(error.trouble)
         case NoSuchService():
             near = nearest(error.name, error.known)
-            return str(error), near or "`cpx-monitor averages` shows the services there are"
+            return str(error), near or "`cpx-monitor averages` lists the services"
         case NoSuchColumn():
             columns = ", ".join(name for name in error.known if "_" not in name)
             near = nearest(error.name, error.known)
             return f"no column '{error.name}'", near or f"one of {columns}, or a field of the json"
-        case RecordingUnusable():
+        case FileUnusable():
             return str(error), error.hint
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             return "too many open files on this machine", _ULIMIT

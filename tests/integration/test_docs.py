@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from scripted_server import answer, fleet_script, instance_answer
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
-    *("record-an-incident", "proxy-and-tls", "make-it-yours", "as-a-library"),
+    *("record-an-incident", "what-is-missing", "proxy-and-tls", "make-it-yours", "as-a-library"),
 ]
 WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "options", "reliability", "soak"]
 
@@ -104,8 +105,17 @@ def sooner(command):
 
 
 def run(command, env, folder):
-    if goes_on(command):
-        command = f"timeout --preserve-status --signal=INT 0.5 {command}"
+    if not goes_on(command):
+        return in_bash(command, env, folder)
+    for seconds in (0.5, 2, 10):
+        ended = in_bash(f"timeout --preserve-status --signal=INT {seconds} {command}", env, folder)
+        # On a busy machine the signal may come before the command minds it.
+        if ended.returncode != 128 + signal.SIGINT:
+            break
+    return ended
+
+
+def in_bash(command, env, folder):
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=folder,

@@ -117,8 +117,11 @@ def test_a_round_that_fails_is_recorded_and_played_back(monitor, serve, tmp_path
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["list", "--from=x", "--every=1"], "--every polls again, but --from=x does not change"),
-        (["track", "A", "--from=x", "--every=1"], "--every is for a fleet: a recording has its"),
+        (
+            ["list", "--from=x", "--every=1"],
+            "--every polls repeatedly, but --from=x does not change",
+        ),
+        (["track", "A", "--from=x", "--every=1"], "--every does not apply to a recording"),
         (["track", "A", "--speed=2"], "--speed is for a recording"),
         (
             ["track", "A", "--from=x", "--speed=0"],

@@ -148,10 +148,8 @@ def test_a_setting_that_is_wrong_is_shown_where_it_stands(monitor, configured):
 
     assert ended.returncode == 3
     shown = {line.split()[0]: " ".join(line.split()[1:]) for line in ended.stdout.splitlines()}
-    assert shown["ca-file"].startswith(
-        "/nowhere profile mine, wrong: profile mine: ca-file=/nowhere"
-    )
-    assert shown["max-memory"].startswith("x flag, wrong: --max-memory=x: expected a percentage")
+    assert shown["ca-file"].startswith("/nowhere profile mine, wrong: no such file")
+    assert shown["max-memory"].startswith("x flag, wrong: expected a percentage")
     assert shown["max-cpu"] == "40 profile mine"
     assert ended.stderr.startswith("error: ")
 

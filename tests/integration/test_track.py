@@ -179,5 +179,5 @@ class TestPiped:
         tracking = track(server.url, "AuthService", "--every=0.2")
 
         assert tracking.stderr.readline().endswith(
-            "before round 2 missed: the one before took too long\n"
+            "before round 2: the previous one took too long\n"
         )

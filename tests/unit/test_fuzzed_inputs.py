@@ -24,7 +24,7 @@ from cpx_monitor.adapters.presenters.layout import Style, display_width, without
 from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.adapters.recordings.reader import Recording
 from cpx_monitor.app.history import History
-from cpx_monitor.app.ports import RecordingUnusable
+from cpx_monitor.app.ports import FileUnusable
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.fleet import Instance, Unknown
 from cpx_monitor.domain.health import HealthPolicy
@@ -262,7 +262,7 @@ class TestRecordings:
             warnings = []
             try:
                 last = Recording(path, warnings.append).last()
-            except RecordingUnusable as error:
+            except FileUnusable as error:
                 complaints.append(str(error))
                 continue
             for seen in last.observations:
@@ -300,7 +300,7 @@ class TestProfiles:
             try:
                 arguments = Arguments(words, environ, load_profile("p", environ, options))
                 FleetOptions.from_arguments(arguments)
-                policy_of(arguments)
+                policy_of(arguments, print)
                 recording_to_write(arguments)
             except UsageError as error:
                 complaints.append(str(error))

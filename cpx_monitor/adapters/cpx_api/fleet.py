@@ -26,6 +26,7 @@ from cpx_monitor.adapters.transports.port import (
     TlsFailed,
     Transport,
     TransportError,
+    timed_out_after,
 )
 from cpx_monitor.app.ports import Clock, FleetUnavailable, Selection, Trouble
 from cpx_monitor.domain.fleet import Snapshot, StaleList, Unknown
@@ -178,7 +179,7 @@ class CpxHttpFleet:
         """Cases: time-out or deadline; what may pass; what will not."""
         why = str(error)
         if isinstance(error, TimedOut):
-            why = f"timed out after {self._timeout_s:g} s"
+            why = timed_out_after(self._timeout_s)
             if not is_timeout:
                 why = f"no answer within the deadline of {self._deadline_s:g} s"
         trouble = _TROUBLE_OF.get(type(error), Trouble.NO_ANSWER)

@@ -1,4 +1,4 @@
-"""What is on the screen while something is watched: lines that fit, without control codes."""
+"""What is on the screen while rounds are shown: lines that fit, without control codes."""
 
 import math
 from collections.abc import Sequence

@@ -57,7 +57,7 @@ def when(stamp: Stamp) -> str:
 def missed_sentence(shown: Round[Any]) -> Iterator[str]:
     if shown.missed:
         rounds = counted(shown.missed, "round")
-        yield f"{rounds} before round {shown.number} missed: the one before took too long"
+        yield f"missed {rounds} before round {shown.number}: the previous one took too long"
 
 
 def round_warnings(shown: Round[Any]) -> Iterator[str]:

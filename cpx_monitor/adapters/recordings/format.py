@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from cpx_monitor.app.ports import RecordingUnusable
+from cpx_monitor.app.ports import FileUnusable
 
 FORMAT = "cpx-monitor-recording"
 VERSION = 1
@@ -51,7 +51,7 @@ def _refuse(constant: str) -> None:
 def check_header(line: bytes, path: str) -> None:
     """
     Raises:
-        RecordingUnusable: the line does not begin a recording of this version.
+        FileUnusable: the line does not begin a recording of this version.
     """
     try:
         header = parsed(line)
@@ -60,8 +60,8 @@ def check_header(line: bytes, path: str) -> None:
     except UNUSABLE:
         is_ours, version = False, None
     if not is_ours:
-        raise RecordingUnusable(f"{path} is not a cpx-monitor recording", HOW_TO_MAKE_ONE)
+        raise FileUnusable(f"{path} is not a cpx-monitor recording", HOW_TO_MAKE_ONE)
     if version != VERSION:
-        raise RecordingUnusable(
+        raise FileUnusable(
             f"{path} is a recording of version {str(version)[:40]}; this program reads {VERSION}"
         )

@@ -1,4 +1,4 @@
-"""Recordings, read and played back; ``recording`` says what they are."""
+"""Reads recordings; ``format`` describes them."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from cpx_monitor.adapters.recordings.format import (
     check_header,
     parsed,
 )
-from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
+from cpx_monitor.app.ports import FileUnusable, FleetUnavailable, Trouble
 from cpx_monitor.domain.fleet import (
     Instance,
     Observation,
@@ -55,7 +55,7 @@ class Recording:
         """From the beginning; a round that is not complete is left out.
 
         Raises:
-            RecordingUnusable: there is no such file, or it is no recording.
+            FileUnusable: there is no such file, or it is no recording.
         """
         asked: dict[str, Observation] = {}
         under_way: Any = None
@@ -96,7 +96,7 @@ class Recording:
         """The last complete round, filled up with what was last seen of those it did not ask.
 
         Raises:
-            RecordingUnusable: there is none, or no such file, or it is no recording.
+            FileUnusable: there is none, or no such file, or it is no recording.
         """
         last: Snapshot | None = None
         failed: list[RecordedRound] = []
@@ -107,7 +107,7 @@ class Recording:
                 failed.append(recorded)
         known = self._known
         if last is None:
-            raise RecordingUnusable(f"{self._path} holds no complete round")
+            raise FileUnusable(f"{self._path} holds no complete round")
         if failed:
             rounds = "round" if len(failed) == 1 else f"{len(failed)} rounds"
             self._warn(
@@ -142,7 +142,7 @@ class Recording:
                         yield number, line
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-            raise RecordingUnusable(f"cannot read {self._path}: {why}", HOW_TO_MAKE_ONE) from None
+            raise FileUnusable(f"cannot read {self._path}: {why}", HOW_TO_MAKE_ONE) from None
 
     def _round(self, mark: dict[str, Any], asked: dict[str, Observation]) -> RecordedRound:
         observed_at = datetime.fromisoformat(mark["observed_at"])

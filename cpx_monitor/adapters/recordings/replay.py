@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from cpx_monitor.adapters.recordings.reader import RecordedRound, Recording
-from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Selection
+from cpx_monitor.app.ports import FileUnusable, FleetUnavailable, Selection
 from cpx_monitor.domain.fleet import Snapshot
 
 # A pause in a recording is not worth more of anybody's time than this.
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 
 
 class Replay:
@@ -31,19 +31,19 @@ class Replay:
         Rounds before the first in which anything was seen are passed over.
 
         Raises:
-            RecordingUnusable: there is no round in which anything was seen.
+            FileUnusable: there is no round in which anything was seen.
         """
         for recorded in self._rounds:
             if self._current is None and not _shows_anything(recorded.outcome):
                 continue
             if self._current is not None:
                 pause = recorded.observed_at - self._current.observed_at
-                pause_s = min(max(0.0, pause.total_seconds()), LONGEST_PAUSE_S)
+                pause_s = min(max(0.0, pause.total_seconds()), MAX_PAUSE_S)
                 self._sleep(pause_s / self._speed)
             self._current = recorded
             yield 0
         if self._current is None:
-            raise RecordingUnusable("the recording holds no round in which anything was seen")
+            raise FileUnusable("the recording holds no round in which anything was seen")
 
     @property
     def tracked(self) -> str | None:

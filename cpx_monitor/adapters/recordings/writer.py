@@ -18,9 +18,9 @@ from cpx_monitor.adapters.recordings.format import (
 )
 from cpx_monitor.app.ports import (
     Clock,
+    FileUnusable,
     Fleet,
     FleetUnavailable,
-    RecordingUnusable,
     Selection,
 )
 from cpx_monitor.domain.fleet import (
@@ -33,13 +33,13 @@ MAX_ROUNDS = 1 << 53
 
 
 class RecordingFleet:
-    """Looks at another fleet, and writes down what it saw before anybody else hears of it.
+    """Another fleet, whose snapshots are written down before they are returned.
 
     ``tracked`` is the service for whose sake this is done, where it is for one. A file that is
     moved away, removed or cut off meanwhile, as logrotate does, is begun anew.
 
     Raises:
-        RecordingUnusable: at once where the file cannot be appended to; later where it is full.
+        FileUnusable: at once where the file cannot be appended to; later where it is full.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class RecordingFleet:
     def _look_after_file(self) -> None:
         """
         Raises:
-            RecordingUnusable: the file that is there now cannot be appended to.
+            FileUnusable: the file that is there now cannot be appended to.
         """
         try:
             self._begin_anew_where_needed()
@@ -153,9 +153,9 @@ class RecordingFleet:
             return
         self._is_begun_anew = True
 
-    def _failed(self, error: OSError) -> RecordingUnusable:
+    def _failed(self, error: OSError) -> FileUnusable:
         why = (error.strerror or str(error)).lower()
-        return RecordingUnusable(f"cannot write {self._path}: {why}")
+        return FileUnusable(f"cannot write {self._path}: {why}")
 
 
 def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
@@ -172,7 +172,7 @@ def _opened_to_append(path: str, warn: Tell) -> tuple[BinaryIO, int]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RecordingUnusable(f"another cpx-monitor is recording to {path}") from None
+                raise FileUnusable(f"another cpx-monitor is recording to {path}") from None
             last_round = _prepared(file, path, warn)
         else:
             file.write(HEADER)

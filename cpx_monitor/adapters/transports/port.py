@@ -28,6 +28,11 @@ class TransportError(Exception):
     """No whole answer came; the message says why, for people: ``connection refused``."""
 
 
+def timed_out_after(timeout_s: float) -> str:
+    """The reason, for people."""
+    return f"timed out after {timeout_s:g} s"
+
+
 class TimedOut(TransportError):
     """No whole answer came within the time for it; the caller set that and words the message."""
 

@@ -1,1 +1,1 @@
-"""One module for each command: its help, and what it does."""
+"""One module for each command: what it does."""

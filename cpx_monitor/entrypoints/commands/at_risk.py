@@ -1,5 +1,6 @@
 """The services with fewer healthy instances than they need, and why."""
 
+from cpx_monitor.adapters.expectations import read_expectation
 from cpx_monitor.app.reports import ServicesAtRisk
 from cpx_monitor.app.use_cases import at_risk
 from cpx_monitor.entrypoints.bootstrap import Connect
@@ -13,10 +14,13 @@ REPORT = ServicesAtRisk
 
 def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     threshold = arguments.value(options.THRESHOLD)
+    path = arguments.given(options.EXPECT)
+    expected = () if path is None else read_expectation(path, console.warn)
     return report_on(
         arguments,
         console,
         connect,
         REPORT,
-        lambda snapshot, policy, only: at_risk(snapshot, policy, threshold, only),
+        lambda snapshot, policy, only: at_risk(snapshot, policy, threshold, only, expected),
+        [each.service for each in expected],
     )

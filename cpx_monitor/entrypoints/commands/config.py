@@ -11,6 +11,7 @@ from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments, Origin
 from cpx_monitor.entrypoints.options.fleet_options import (
     FleetOptions,
+    color_of,
     policy_of,
     recording_to_write,
     source_option,
@@ -44,7 +45,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     # Whatever is wrong is shown where it stands, and said in full.
     if unsent := FleetOptions.from_arguments(arguments).access.unsent:
         console.warn(unsent)
-    policy_of(arguments)
+    policy_of(arguments, console.warn)
     recording_to_write(arguments)
     return exit_codes.USAGE if any(_WRONG in each.origin for each in settings) else exit_codes.DONE
 
@@ -53,7 +54,11 @@ def settings_of(arguments: Arguments) -> list[Setting]:
     """Of every option, in the order of their names."""
     used = source_option(arguments)
     shown = (each for each in (*every_option().values(), options.TOKEN) if each != options.HELP)
-    return sorted(_as_used(_setting(arguments, option), used) for option in shown)
+    found = [_as_used(_setting(arguments, option), used) for option in shown]
+    if color_variable := color_of(arguments)[1]:
+        color = Setting(options.COLOR.key, color_of(arguments)[0], f"variable {color_variable}")
+        found = [color if each.setting == color.setting else each for each in found]
+    return sorted(found)
 
 
 def _as_used(setting: Setting, used: Option[Any]) -> Setting:
@@ -67,27 +72,21 @@ def _as_used(setting: Setting, used: Option[Any]) -> Setting:
 
 
 def _setting(arguments: Arguments, option: Option[Any]) -> Setting:
-    """Cases: a flag; several texts; colour as the environment has it; not set; a text, which may
-    be wrong.
-    """
+    """Cases: several texts; a flag; not set; a text, which may be wrong."""
     name, where = option.key, _where(arguments, option)
     if option.is_repeatable:
         return Setting(name, " ".join(arguments.texts(option)) or None, where)
     if not option.takes_value and option is not options.TOKEN:
         return Setting(name, "on" if arguments.flag(option) else "off", where)
-    origin, _, text = arguments.found(option)
-    if option is options.COLOR and origin not in (Origin.FLAG, Origin.NAMED_PROFILE):
-        if arguments.environ.get("NO_COLOR"):
-            return Setting(name, "never", "variable NO_COLOR")
-        if arguments.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-            return Setting(name, "always", "variable FORCE_COLOR")
+    text = arguments.found(option).given
     if text is None:
         default = option.default and (option.default_note or option.default)
         return Setting(name, default or None, where)
     try:
         value = arguments.given(option)
     except UsageError as error:
-        return Setting(name, HIDDEN if option.is_secret else text, f"{where}, {_WRONG}{error}")
+        why = str(error).rpartition(": ")[2]
+        return Setting(name, HIDDEN if option.is_secret else text, f"{where}, {_WRONG}{why}")
     return Setting(name, getattr(value, "shown", HIDDEN) if option.is_secret else text, where)
 
 

@@ -8,7 +8,7 @@ from cpx_monitor.adapters.presenters.plot import PlotLibraryMissing, draw_plot
 from cpx_monitor.adapters.presenters.sentences import warning_of_another_service
 from cpx_monitor.adapters.recordings.reader import RecordedRound, Recording
 from cpx_monitor.adapters.recordings.replay import Replay
-from cpx_monitor.app.ports import RecordingUnusable
+from cpx_monitor.app.ports import FileUnusable
 from cpx_monitor.app.reports import Round, TrackRound
 from cpx_monitor.app.tracking import track
 from cpx_monitor.domain.fleet import Snapshot
@@ -27,12 +27,12 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     # A profile's output is a format, and its services are several.
     own = arguments._replace(profile=NO_PROFILE)
     path = own.given(options.OUTPUT_FILE) or f"{os.path.splitext(recording)[0]}.svg"
-    if os.path.exists(path) and os.path.samefile(path, recording):
-        raise UsageError(f"{path} is the recording itself", "--output=<file> names another file")
     # At once, for a pipe can be read only once.
     recorded = list(Recording(recording, console.warn).rounds())
+    if os.path.exists(path) and os.path.samefile(path, recording):
+        raise UsageError(f"{path} is the recording itself", "--output=<file> names another file")
     service = own.given(options.ONE_SERVICE) or _tracked(recorded, recording)
-    rounds = _rounds_of(service, recorded, policy_of(arguments))
+    rounds = _rounds_of(service, recorded, policy_of(arguments, console.warn))
     service = rounds[0].report.service
     tracked = [each.tracked for each in recorded if each.tracked is not None]
     if tracked and service not in tracked:
@@ -54,7 +54,7 @@ def _tracked(recorded: Sequence[RecordedRound], path: str) -> str:
     """The service that was tracked last, or the only one there is.
 
     Raises:
-        RecordingUnusable: there is none.
+        FileUnusable: there is none.
         UsageError: there are several, and none was tracked.
     """
     if tracked := [each.tracked for each in recorded if each.tracked is not None]:
@@ -62,7 +62,7 @@ def _tracked(recorded: Sequence[RecordedRound], path: str) -> str:
     snapshots = [each.outcome for each in recorded if isinstance(each.outcome, Snapshot)]
     names = sorted({service.name for snapshot in snapshots for service in snapshot.services})
     if not names:
-        raise RecordingUnusable(f"{path} holds no round in which a service was seen")
+        raise FileUnusable(f"{path} holds no round in which a service was seen")
     if len(names) > 1:
         raise UsageError(
             f"{path} holds several services: {', '.join(names)}",

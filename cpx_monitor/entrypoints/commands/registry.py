@@ -57,8 +57,14 @@ possibly is, 2 where one certainly is, and 3 where nothing can be said.
   cpx-monitor at-risk --url=http://localhost:8080
   cpx-monitor at-risk --threshold=3 --max-memory=80
   cpx-monitor at-risk --service=AuthService --every=30s
+  cpx-monitor at-risk --expect=services.txt
 """,
-            groups=(Group("", (options.THRESHOLD,)), _ROWS, _OUTPUT, options.THE_FLEET),
+            groups=(
+                Group("", (options.THRESHOLD, options.EXPECT)),
+                _ROWS,
+                _OUTPUT,
+                options.THE_FLEET,
+            ),
             module=f"{_MODULES}.at_risk",
         ),
         Command(
@@ -71,8 +77,8 @@ round. At the end there is a summary: each instance's load, and how often it
 was unhealthy or unknown. Ctrl-c ends it.
 
 The servers are listed anew in every round, so instances that join or leave
-show. Where the list cannot be had, the last one is used, and a warning tells
-its age.
+show up. If the list cannot be fetched, the last one is used and a warning says
+how old it is.
 """,
             examples="""\
   cpx-monitor track AuthService --every=5
@@ -133,9 +139,9 @@ tracked, unless --service names another one.
             about="""\
 A setting comes from its option, else from the profile that --profile names,
 else from its environment variable, else from the profile that CPX_PROFILE
-names, else it has its default. No request is sent. A profile is a section of
-$XDG_CONFIG_HOME/cpx-monitor/config.toml (by default in ~/.config) that holds
-options without their dashes:
+names; otherwise the default applies. No request is sent. A profile is a
+section of $XDG_CONFIG_HOME/cpx-monitor/config.toml (by default in ~/.config)
+that holds options without their dashes:
 
   [production]
   url = "https://cpx.internal"
@@ -151,10 +157,26 @@ options without their dashes:
             module=f"{_MODULES}.config",
         ),
         Command(
-            name="completion",
-            summary="a script by which bash, zsh or fish completes all this",
+            name="expect",
+            summary="what runs now, as a file for at-risk --expect",
             about="""\
-Names of services are requested from the API, which has a second to answer.
+A line for each service with the number of its instances, by name, so that two
+files make a good diff. Instances that do not say their service are not in it;
+the exit code is 1 then.
+""",
+            examples="""\
+  cpx-monitor expect > services.txt
+  cpx-monitor at-risk --expect=services.txt
+  cpx-monitor expect --from=incident.jsonl | diff services.txt -
+""",
+            groups=(options.THE_FLEET,),
+            module=f"{_MODULES}.expect",
+        ),
+        Command(
+            name="completion",
+            summary="a completion script for bash, zsh or fish",
+            about="""\
+Service names come from the API, which has one second to answer.
 """,
             examples="""\
   source <(cpx-monitor completion bash)      # in ~/.bashrc
@@ -175,7 +197,9 @@ def command(name: str) -> Command:
         UsageError: there is no command of that name.
     """
     if name.startswith("-"):
-        raise UsageError(f"expected a command before '{name}'", "options follow the command")
+        raise UsageError(
+            f"expected a command before '{without_credentials(name)}'", "options follow the command"
+        )
     if name not in COMMANDS:
         raise UsageError(
             f"unknown command '{without_credentials(name)}'",

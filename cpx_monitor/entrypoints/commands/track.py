@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 
 from cpx_monitor.adapters.presenters.frames import Heading, Height, track_frame
@@ -18,18 +17,21 @@ from cpx_monitor.adapters.recordings.replay import Replay
 from cpx_monitor.app.history import History
 from cpx_monitor.app.ordering import Order, arranged
 from cpx_monitor.app.pace import every
-from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.app.reports import Round, TrackedInstance, TrackRound
 from cpx_monitor.app.tracking import track
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import Connect, connected, replay
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
-from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
+from cpx_monitor.entrypoints.options.fleet_options import (
+    FleetOptions,
+    policy_of,
+    recording_to_write,
+)
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
 from cpx_monitor.entrypoints.reporting.repeat import Repeat, endless
 from cpx_monitor.entrypoints.reporting.rounds import banner, is_live, round_line, show_rounds
-from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
+from cpx_monitor.entrypoints.terminal.console import Console
 
 REPORT = TrackRound
 
@@ -37,27 +39,24 @@ REPORT = TrackRound
 def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     repeat, service = endless(arguments), arguments.value(options.TRACKED_SERVICE)
     fleet_options = FleetOptions.from_arguments(arguments)
+    policy = policy_of(arguments, console.warn)
     output, order = Output.from_arguments(arguments, console), order_of(arguments, REPORT)
     recording = fleet_options.source.recording
-    fleet: Fleet
-    clock: Clock
-    pace: Iterator[int]
     if recording is None:
         fleet, clock = connected(arguments, fleet_options, console, connect, tracked=service)
-        pace = every(clock, repeat.every_s)
+        pace = islice(every(clock, repeat.every_s), repeat.rounds)
+        rounds = track(fleet, clock, service, policy, pace)
     else:
+        recording_to_write(arguments)  # which cannot be another one
         speed = arguments.given(options.SPEED) or (1 if is_live(output, console) else math.inf)
-        fleet = clock = played = replay(recording, console, speed)
-        pace = played.pace()
-    rounds = track(fleet, clock, service, policy_of(arguments), islice(pace, repeat.rounds))
-    if recording is not None:
+        played = replay(recording, console, speed)
+        pace = islice(played.pace(), repeat.rounds)
+        rounds = track(played, played, service, policy, pace)
         rounds = _with_warning_of_another(rounds, recording, played, console)
-    view = TrackView(
-        fleet_options.source.name, recording is not None, repeat, order, output, console
-    )
+    is_replay = recording is not None
+    view = TrackView(fleet_options.source.name, is_replay, repeat, order, output, console)
+    show_rounds(rounds, view, output, console, is_replay=is_replay)
     # Being told to stop is how tracking ends, and what it came to is data enough.
-    with suppress(OutputClosed):
-        show_rounds(rounds, view, output, console, is_replay=recording is not None)
     return exit_codes.DONE
 
 

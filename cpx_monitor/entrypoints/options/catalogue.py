@@ -3,13 +3,11 @@
 Where commands differ in what an option means, the variants stand together.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD
 from cpx_monitor.entrypoints.options import values
 from cpx_monitor.entrypoints.options.option import COLUMNS, FILES, PROFILES, SERVICES, Group, Option
-
-T = TypeVar("T")
 
 
 def _flag(name: str, meaning: str, short: str = "") -> Option[bool]:
@@ -44,22 +42,30 @@ FROM_TO_REPLAY = FROM._replace(meaning="play back a recording instead")
 MAX_CPU = Option(
     "--max-cpu",
     values.percentage,
-    "an instance is healthy at or under it",
+    "highest CPU at which an instance is healthy",
     "<percent>",
     default="90",
     variable="CPX_MAX_CPU",
 )
 MAX_MEMORY = MAX_CPU._replace(
-    name="--max-memory", meaning="likewise for memory", variable="CPX_MAX_MEMORY"
+    name="--max-memory", meaning="the same for memory", variable="CPX_MAX_MEMORY"
 )
-LIMIT_CPU = MAX_CPU._replace(meaning="where the line of the limit is")
-LIMIT_MEMORY = MAX_MEMORY._replace(meaning="likewise for memory")
+LIMIT_CPU = MAX_CPU._replace(meaning="where to draw the limit")
+LIMIT_MEMORY = MAX_MEMORY._replace(meaning="the same for memory")
 THRESHOLD = Option(
     "--threshold",
     values.whole_number(1, 1_000_000),
     "healthy instances a service needs",
     metavar="<n>",
     default=str(DEFAULT_THRESHOLD),
+)
+
+EXPECT = Option(
+    "--expect",
+    values.file,
+    "services that should be there: a file of lines `<service> [<n>]`, or a recording",
+    "<file>",
+    completes=FILES,
 )
 
 # How it is polled.
@@ -115,7 +121,7 @@ CA_FILE = Option(
 INSECURE = _flag("--insecure", "do not verify the server's certificate")
 PROFILE = Option(
     "--profile",
-    str,
+    values.name,
     "a section of config.toml",
     "<name>",
     variable="CPX_PROFILE",
@@ -128,12 +134,14 @@ HELP = _flag("--help", "show this help", "-h")
 SERVICE = Option(
     "--service",
     str,
-    "only this service, in any case; repeatable",
+    "only this service (case-insensitive, repeatable)",
     "<name>",
     is_repeatable=True,
     completes=SERVICES,
 )
-ONE_SERVICE = SERVICE._replace(meaning="whose instances, in any case", is_repeatable=False)
+ONE_SERVICE = SERVICE._replace(
+    meaning="the service to draw (case-insensitive)", is_repeatable=False
+)
 STATUS = _choice(
     "--status",
     "only healthy, unhealthy or unknown instances",
@@ -184,7 +192,7 @@ COLOR = _choice(
 EVERY = Option(
     "--every",
     values.duration_s,
-    "poll again and again, from start to start: 5, 0.5, 5s, 1m",
+    "poll repeatedly, from start to start: 5, 0.5, 5s, 1m",
     "<s>",
     default="5",
     default_note="once; 5 with --count alone",
@@ -193,7 +201,7 @@ EVERY_WITHOUT_END = EVERY._replace(default_note="")
 COUNT = Option(
     "--count",
     values.whole_number(1, 1_000_000_000),
-    "end after so many rounds",
+    "stop after this many rounds",
     "<n>",
     default_note="no end, with --every",
 )
@@ -204,7 +212,7 @@ RECORD = Option(
 SPEED = Option(
     "--speed",
     values.speed,
-    "of a recording: 1 is as it was, max without a pause",
+    "playback speed: 1 is real time, max has no pauses",
     "<factor>",
     default="1",
     default_note="1 on a screen, else max",
@@ -212,7 +220,9 @@ SPEED = Option(
 )
 
 # Positional arguments.
-TRACKED_SERVICE = Option("<service>", str, "its name, in any case", "<service>", completes=SERVICES)
+TRACKED_SERVICE = Option(
+    "<service>", str, "its name (case-insensitive)", "<service>", completes=SERVICES
+)
 RECORDING = Option("<recording>", values.file, "a recording", "<recording>", completes=FILES)
 SHELL = _choice("<shell>", "bash, zsh or fish", "<shell>", "bash", "zsh", "fish")
 

@@ -1,5 +1,6 @@
 """Which fleet is meant and how it is polled: what every command that reads a fleet is told."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.cpx_api.url import CpxUrl
@@ -49,8 +50,13 @@ class FleetOptions(NamedTuple):
         )
 
 
-def policy_of(arguments: Arguments) -> HealthPolicy:
-    return HealthPolicy(arguments.value(options.MAX_CPU), arguments.value(options.MAX_MEMORY))
+def policy_of(arguments: Arguments, warn: Callable[[str], None]) -> HealthPolicy:
+    """When an instance is healthy; warns of limits that look like ratios."""
+    policy = HealthPolicy(arguments.value(options.MAX_CPU), arguments.value(options.MAX_MEMORY))
+    for option, limit in zip((options.MAX_CPU, options.MAX_MEMORY), policy, strict=True):
+        if 0 < limit < 1:
+            warn(f"{option.name} is a percentage: {limit:g} means {limit:g} %")
+    return policy
 
 
 def source_option(arguments: Arguments) -> Option[Any]:
@@ -127,11 +133,15 @@ def _profile_url(arguments: Arguments) -> CpxUrl | None:
     return None if text is None else read(options.URL, text)
 
 
-def color_of(arguments: Arguments) -> str:
-    """auto, always or never. The variables for colour are stronger than a profile; they are looked
-    at where the stream is known.
+def color_of(arguments: Arguments) -> tuple[str, str | None]:
+    """auto, always or never, and the variable that says so, if one does.
+
+    NO_COLOR and FORCE_COLOR (https://no-color.org, https://force-color.org) are weaker than a flag
+    and a profile named by one, and stronger than other profiles.
     """
-    variables = any(arguments.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR"))
-    if variables and arguments.origin(options.COLOR) is Origin.PROFILE:
-        return "auto"
-    return arguments.value(options.COLOR)
+    if arguments.origin(options.COLOR) not in (Origin.FLAG, Origin.NAMED_PROFILE):
+        if arguments.environ.get("NO_COLOR"):
+            return "never", "NO_COLOR"
+        if arguments.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return "always", "FORCE_COLOR"
+    return arguments.value(options.COLOR), None

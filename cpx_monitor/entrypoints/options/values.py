@@ -104,6 +104,12 @@ def file(path: str) -> str:
     return path
 
 
+def name(text: str) -> str:
+    if not text:
+        raise ValueError("expected a name")
+    return text
+
+
 def picture(path: str) -> str:
     if not path.lower().endswith(PICTURE_ENDINGS):
         raise ValueError("expected a file name that ends with .svg or .png")

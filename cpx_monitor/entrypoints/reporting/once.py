@@ -26,10 +26,20 @@ UseCase = Callable[[Snapshot, HealthPolicy, Collection[str] | None], Report]
 
 
 def report_on(
-    arguments: Arguments, console: Console, connect: Connect, kind: type[Report], use_case: UseCase
+    arguments: Arguments,
+    console: Console,
+    connect: Connect,
+    kind: type[Report],
+    use_case: UseCase,
+    expected: Collection[str] = (),
 ) -> int:
-    """Poll the fleet, make the report, write it; the exit code."""
-    fleet_options, policy = FleetOptions.from_arguments(arguments), policy_of(arguments)
+    """Poll the fleet, make the report, write it; the exit code. ``expected`` are services that
+    may be named though none of their instances is listed.
+    """
+    fleet_options, policy = (
+        FleetOptions.from_arguments(arguments),
+        policy_of(arguments, console.warn),
+    )
     output = Output.from_arguments(arguments, console)
     order, repeat = order_of(arguments, kind), repeat_of(arguments)
     wanted = arguments.texts(options.SERVICE)
@@ -46,7 +56,7 @@ def report_on(
         was_listed = True
         only: Collection[str] | None = None
         if wanted and why_no_verdict(snapshot) is None:
-            only = the_services(snapshot, wanted)
+            only = the_services(snapshot, wanted, expected)
         elif wanted:
             only = wanted
         return arranged(use_case(snapshot, policy, only), order)

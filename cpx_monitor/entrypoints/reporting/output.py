@@ -25,7 +25,7 @@ class Output(NamedTuple):
         chosen = arguments.value(options.OUTPUT)
         width = console.size().columns if chosen == "table" and console.is_terminal else None
         style = Style(
-            color=console.wants_color(color_of(arguments)),
+            color=console.wants_color(color_of(arguments)[0]),
             headers=not arguments.flag(options.NO_HEADERS),
             width=width,
             ascii_only=not console.shows("…▁█"),
@@ -53,7 +53,7 @@ class Output(NamedTuple):
             return render_table(report, style, wide=self.is_wide, stamp=stamp)
         if self.format == "csv":
             return render_csv(report, stamp, headers=style.headers)
-        # A profile may ask for json of everything; what repeats gives lines of it.
+        # If a profile sets json, repeating commands write jsonl.
         if self.format == "jsonl" or stamp is not None:
             return render_jsonl(report, stamp)
         return render_json(report)

@@ -23,10 +23,12 @@ def endless(arguments: Arguments) -> Repeat:
     """
     if source_option(arguments) is options.FROM:
         if arguments.origin(options.EVERY) is Origin.FLAG:
-            raise UsageError("--every is for a fleet: a recording has its own times", "use --speed")
+            raise UsageError(
+                "--every does not apply to a recording, which has its own timing", "use --speed"
+            )
     elif arguments.origin(options.SPEED) is Origin.FLAG:
         raise UsageError("--speed is for a recording", "--from=<file> names one")
-    _check_format(arguments, "track does not end")
+    _check_format(arguments, "track prints several rounds")
     return Repeat(arguments.value(options.EVERY), arguments.given(options.COUNT))
 
 
@@ -47,7 +49,7 @@ def repeat_of(arguments: Arguments) -> Repeat | None:
     asks_to_repeat = min(arguments.origin(options.EVERY), arguments.origin(options.COUNT))
     if wants_json and arguments.origin(options.OUTPUT) < asks_to_repeat:
         return None
-    _check_format(arguments, "this would be several")
+    _check_format(arguments, "this prints several")
     return Repeat(arguments.value(options.EVERY), rounds)
 
 
@@ -62,6 +64,6 @@ def _check_not_repeated(arguments: Arguments) -> None:
         if arguments.origin(option) is Origin.FLAG:
             recording = arguments.given(options.FROM)
             raise UsageError(
-                f"{option.name} polls again, but --from={recording} does not change",
+                f"{option.name} polls repeatedly, but --from={recording} does not change",
                 "`cpx-monitor track <service> --from=<file>` plays a recording back",
             )

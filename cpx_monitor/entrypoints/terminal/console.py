@@ -1,4 +1,4 @@
-"""The streams and the environment that a command talks to, as one argument of its own."""
+"""The streams and the environment that a command talks to, as one argument."""
 
 import contextlib
 import io
@@ -129,10 +129,6 @@ class Console(NamedTuple):
         """Whether stdout is to be coloured; ``when`` is auto, always or never."""
         if when != "auto":
             return when == "always"
-        if self.environ.get("NO_COLOR"):
-            return False
-        if self.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-            return True
         return self.environ.get("TERM") != "dumb" and self.stdout.isatty()
 
 

@@ -23,7 +23,7 @@ def test_without_a_command_it_names_the_commands():
         3,
         "",
         "error: no command is given\n"
-        "hint:  one of list, averages, at-risk, track, plot, config, completion;"
+        "hint:  one of list, averages, at-risk, track, plot, config, expect, completion;"
         " see `cpx-monitor --help`\n",
     )
 
@@ -90,7 +90,7 @@ def test_at_risk_where_nothing_is_says_so_on_stderr_under_bare_headers():
     ("words", "hint"),
     [
         (["list", "--json"], "use -o json"),
-        (["list", "--watch"], "--every=<s> polls again and again"),
+        (["list", "--watch"], "--every=<s> polls repeatedly"),
         (["averages", "--record=x"], "it is an option of list and track"),
         (["list", "--threshold=3"], "it is an option of at-risk"),
         (["list", "--revers"], "did you mean --reverse?"),
@@ -121,7 +121,7 @@ def test_what_repeats_says_after_each_round_how_the_whole_fleet_is(words):
 
 def test_json_of_several_looks_is_refused_and_of_one_is_not():
     assert call("list", "--demo", "--every=1", "-o", "json")[2] == (
-        "error: json is one document, and this would be several\nhint:  use -o jsonl\n"
+        "error: json is one document, and this prints several\nhint:  use -o jsonl\n"
     )
     assert (
         json.loads(call("list", "--demo", "--count=1", "-o", "json")[1])["kind"] == "InstanceList"
@@ -132,7 +132,7 @@ def test_track_refuses_json_with_a_hint_at_jsonl():
     assert call("track", "AuthService", "--demo", "-o", "json") == (
         3,
         "",
-        "error: json is one document, and track does not end\nhint:  use -o jsonl\n",
+        "error: json is one document, and track prints several rounds\nhint:  use -o jsonl\n",
     )
 
 

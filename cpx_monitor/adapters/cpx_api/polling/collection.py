@@ -22,6 +22,7 @@ from cpx_monitor.adapters.transports.port import (
     TimedOut,
     Transport,
     TransportError,
+    timed_out_after,
 )
 from cpx_monitor.app.ports import Clock
 from cpx_monitor.domain.fleet import Observation, Unknown
@@ -70,7 +71,7 @@ class Collection:
         self._budget = RetryBudget(len(spelling_of))
         self._broke_when_kept: set[str] = set()
         self._was_exhausted = False
-        self._timed_out = f"timed out after {timeout_s:g} s"
+        self._timed_out = timed_out_after(timeout_s)
 
     @property
     def progress(self) -> tuple[int, int]:

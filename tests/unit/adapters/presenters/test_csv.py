@@ -54,7 +54,7 @@ def test_lists_inside_a_cell_are_separated_by_spaces():
 
 def test_without_items_there_are_headers_all_the_same():
     assert render_csv(at_risk(snapshot(instance(1)), POLICY, 1)) == (
-        "service,verdict,healthy,instances,threshold,reason,unhealthy_ips\n"
+        "service,verdict,healthy,instances,threshold,reason,unhealthy_ips,expected\n"
     )
 
 

@@ -77,6 +77,7 @@ def test_services_at_risk_come_with_the_threshold_and_the_worst_verdict():
             "threshold": 2,
             "reason": "no healthy instance; unhealthy: 10.58.1.1 (CPU 99%)",
             "unhealthy_ips": ["10.58.1.1"],
+            "expected": None,
         }
     ]
 

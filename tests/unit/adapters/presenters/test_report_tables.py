@@ -180,7 +180,7 @@ class TestWarningsOfARound:
     def test_count_the_rounds_missed(self):
         late = track_round(5, instance(1), coverage=Coverage(1, 1, 0, 0), missed=2)
 
-        assert self.of(late) == ["2 rounds before round 5 missed: the one before took too long"]
+        assert self.of(late) == ["missed 2 rounds before round 5: the previous one took too long"]
 
     def test_of_a_failed_round_say_why(self):
         failed = track_round(2, unknown(1), failure="cannot reach CPX", items=())

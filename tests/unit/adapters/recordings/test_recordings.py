@@ -8,11 +8,11 @@ from support import SimulatedClock, instance, unknown
 from cpx_monitor.adapters.in_memory import InMemoryFleet
 from cpx_monitor.adapters.recordings.format import MAX_BRACKETS, MAX_LINE_BYTES
 from cpx_monitor.adapters.recordings.reader import Recording
-from cpx_monitor.adapters.recordings.replay import LONGEST_PAUSE_S, RecordedFleet, Replay
+from cpx_monitor.adapters.recordings.replay import MAX_PAUSE_S, RecordedFleet, Replay
 from cpx_monitor.adapters.recordings.writer import RecordingFleet
 from cpx_monitor.app.history import History
 from cpx_monitor.app.pace import every
-from cpx_monitor.app.ports import FleetUnavailable, RecordingUnusable, Trouble
+from cpx_monitor.app.ports import FileUnusable, FleetUnavailable, Trouble
 from cpx_monitor.app.tracking import track
 from cpx_monitor.domain.fleet import Snapshot, Unknown
 from cpx_monitor.domain.health import HealthPolicy
@@ -216,23 +216,23 @@ class TestARecording:
         with open(path, "wb") as file:
             file.write(content)
 
-        with pytest.raises(RecordingUnusable, match="is not a cpx-monitor recording"):
+        with pytest.raises(FileUnusable, match="is not a cpx-monitor recording"):
             list(Recording(path, print).rounds())
         if content:
-            with pytest.raises(RecordingUnusable, match="is not a cpx-monitor recording"):
+            with pytest.raises(FileUnusable, match="is not a cpx-monitor recording"):
                 recorder([instance(1)])
 
     def test_of_a_later_version_is_refused(self, path):
         with open(path, "w") as file:
             file.write('{"format": "cpx-monitor-recording", "version": 2}\n')
 
-        with pytest.raises(RecordingUnusable, match="of version 2; this program reads 1"):
+        with pytest.raises(FileUnusable, match="of version 2; this program reads 1"):
             list(Recording(path, print).rounds())
 
     def test_is_written_by_one_at_a_time(self, recorder, path):
         fleet, clock = recorder([instance(1)])
 
-        with pytest.raises(RecordingUnusable, match="another cpx-monitor is recording"):
+        with pytest.raises(FileUnusable, match="another cpx-monitor is recording"):
             RecordingFleet(fleet, path, clock, print)
 
     @pytest.mark.parametrize(
@@ -338,17 +338,17 @@ class TestARecording:
     def test_into_a_pipe_that_nobody_reads_is_refused(self, tmp_path, recorder):
         os.mkfifo(tmp_path / "pipe")
 
-        with pytest.raises(RecordingUnusable, match="no such device or address"):
+        with pytest.raises(FileUnusable, match="no such device or address"):
             RecordingFleet(InMemoryFleet([], SimulatedClock()), str(tmp_path / "pipe"), None, print)
 
     def test_that_cannot_be_written_says_why(self, tmp_path, recorder):
         clock = SimulatedClock()
-        with pytest.raises(RecordingUnusable, match="is a directory"):
+        with pytest.raises(FileUnusable, match="is a directory"):
             RecordingFleet(InMemoryFleet([], clock), str(tmp_path), clock, print)
 
     def test_on_a_full_disk_says_so(self, recorder):
         clock = SimulatedClock()
-        with pytest.raises(RecordingUnusable, match="no space left on device"):
+        with pytest.raises(FileUnusable, match="no space left on device"):
             RecordingFleet(
                 InMemoryFleet([[instance(1)]], clock), "/dev/full", clock, print
             ).snapshot()
@@ -363,7 +363,7 @@ class TestTheLastRound:
     def test_there_is_none_where_all_failed(self, recorder, path):
         recorded(recorder, DOWN)
 
-        with pytest.raises(RecordingUnusable, match="holds no complete round"):
+        with pytest.raises(FileUnusable, match="holds no complete round"):
             RecordedFleet(Recording(path, print))
 
     def test_is_filled_up_with_what_was_last_seen_of_those_it_did_not_ask(
@@ -432,12 +432,12 @@ class TestReplay:
         slept = []
         list(Replay(Recording(path, print).rounds(), slept.append, 1).pace())
 
-        assert slept == [LONGEST_PAUSE_S]
+        assert slept == [MAX_PAUSE_S]
 
     def test_of_a_recording_without_a_round_is_a_mistake(self, recorder, path):
         recorded(recorder, DOWN)
 
-        with pytest.raises(RecordingUnusable, match="holds no round in which anything was seen"):
+        with pytest.raises(FileUnusable, match="holds no round in which anything was seen"):
             list(Replay(Recording(path, print).rounds(), print, 1).pace())
 
     def test_begins_with_the_first_round_in_which_something_was_seen(self, recorder, path):

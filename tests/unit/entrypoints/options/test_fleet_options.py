@@ -25,11 +25,11 @@ def reading(environ=None, **typed):
 
 
 def everything(arguments):
-    return FleetOptions.from_arguments(arguments), policy_of(arguments), color_of(arguments)
+    return FleetOptions.from_arguments(arguments), policy_of(arguments, print), color_of(arguments)
 
 
 def policy(environ=None, **typed):
-    return policy_of(arguments_of(environ, **typed))
+    return policy_of(arguments_of(environ, **typed), print)
 
 
 def test_the_defaults_are_those_that_the_help_tells():
@@ -195,3 +195,19 @@ def test_trusting_some_and_any_servers_at_once_is_a_mistake(tmp_path):
 
     with pytest.raises(UsageError, match="--insecure trusts any server"):
         reading(ca_file=str(tmp_path / "ca.pem"), insecure=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "environ", "color"),
+    [
+        (None, {}, ("auto", None)),
+        (None, {"FORCE_COLOR": "1"}, ("always", "FORCE_COLOR")),
+        (None, {"FORCE_COLOR": "0"}, ("auto", None)),
+        (None, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, ("never", "NO_COLOR")),
+        (None, {"NO_COLOR": ""}, ("auto", None)),
+        ("always", {"NO_COLOR": "1"}, ("always", None)),
+        ("never", {"FORCE_COLOR": "1"}, ("never", None)),
+    ],
+)
+def test_colour_follows_the_flag_then_the_variables(typed, environ, color):
+    assert color_of(arguments_of(environ, color=typed)) == color
