@@ -100,7 +100,17 @@ def test_tab_completes(shell, environ, tmp_path, typed, completed):
 class TestCandidates:
     def test_are_the_commands_first(self, environ):
         assert answers(environ, "") == [
-            *("list", "averages", "at-risk", "track", "plot", "config", "expect", "completion"),
+            *(
+                "list",
+                "averages",
+                "at-risk",
+                "track",
+                "wait",
+                "plot",
+                "config",
+                "expect",
+                "completion",
+            ),
             *("help", "--help", "--version"),
         ]
         assert answers(environ, "help", "a") == ["averages", "at-risk"]

@@ -106,6 +106,30 @@ how old it is.
             module=f"{_MODULES}.track",
         ),
         Command(
+            name="wait",
+            summary="wait until services are healthy, for scripts and CI",
+            about="""\
+The exit code is 0 as soon as each service has so many healthy instances, and 2
+when time is up; then it says which instances are missing and why. A service
+that is not there yet is waited for, and so is an API that is down; 3 means that
+the API never answered.
+""",
+            examples="""\
+  cpx-monitor wait AuthService
+  cpx-monitor wait AuthService UserService --healthy=3 --within=10m
+  cpx-monitor wait AuthService --for=3 && ./switch-traffic
+""",
+            arguments=(options.WAITED_SERVICES,),
+            groups=(
+                Group(
+                    "waiting",
+                    (options.HEALTHY, options.WITHIN, options.EVERY_2_S, options.FOR),
+                ),
+                options.THE_FLEET,
+            ),
+            module=f"{_MODULES}.wait",
+        ),
+        Command(
             name="plot",
             summary="a recording as a picture",
             about="""\

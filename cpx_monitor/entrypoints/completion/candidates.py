@@ -178,8 +178,10 @@ class _Words:
     def arguments(self) -> Sequence[Candidate]:
         """For the argument that is still missing."""
         there = len(arguments_in(self._command, self._rest))
-        missing = self._command.arguments[there:]
-        return self.values_of(missing[0]) if missing else []
+        arguments = self._command.arguments
+        if there < len(arguments) or (arguments and arguments[-1].is_repeatable):
+            return self.values_of(arguments[min(there, len(arguments) - 1)])
+        return []
 
     def values_of(self, option: Option[Any]) -> Sequence[Candidate]:
         match option.completes:

@@ -206,6 +206,22 @@ COUNT = Option(
     default_note="no end, with --every",
 )
 COUNT_WITHOUT_END = COUNT._replace(default_note="no end")
+EVERY_2_S = EVERY._replace(default="2", default_note="")
+HEALTHY = Option(
+    "--healthy",
+    values.whole_number(1, 1_000_000),
+    "how many healthy instances of each service to wait for",
+    "<n>",
+    default="1",
+)
+WITHIN = Option("--within", values.duration_s, "how long to wait", "<s>", default="5m")
+FOR = Option(
+    "--for",
+    values.whole_number(1, 1_000_000),
+    "in how many rounds in a row they must be healthy",
+    "<rounds>",
+    default="1",
+)
 RECORD = Option(
     "--record", values.file, "append what was seen to a recording", "<file>", completes=FILES
 )
@@ -224,6 +240,9 @@ TRACKED_SERVICE = Option(
     "<service>", str, "its name (case-insensitive)", "<service>", completes=SERVICES
 )
 RECORDING = Option("<recording>", values.file, "a recording", "<recording>", completes=FILES)
+WAITED_SERVICES = TRACKED_SERVICE._replace(
+    meaning="their names (case-insensitive)", is_repeatable=True
+)
 SHELL = _choice("<shell>", "bash, zsh or fish", "<shell>", "bash", "zsh", "fish")
 
 # Groups that commands share.

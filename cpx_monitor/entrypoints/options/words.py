@@ -90,7 +90,8 @@ def _check(command: Readable, argv: Sequence[str]) -> None:
     if len(arguments) < len(expected):
         missing = expected[len(arguments)].metavar
         raise UsageError(f"{command.words} needs {missing}", _usage_hint(command))
-    if len(arguments) > len(expected):
+    takes_more = bool(expected) and expected[-1].is_repeatable
+    if len(arguments) > len(expected) and not takes_more:
         extra = without_credentials(arguments[len(expected)])
         raise UsageError(f"unexpected argument '{extra}'", _usage_hint(command))
 

@@ -3,8 +3,11 @@ import json
 from functools import partial
 
 import pytest
+from support import SimulatedClock, instance
 
 from cpx_monitor import __version__
+from cpx_monitor.adapters.in_memory import InMemoryFleet
+from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.entrypoints.bootstrap import connect
 from cpx_monitor.entrypoints.cli import run
 from cpx_monitor.entrypoints.commands.registry import COMMANDS
@@ -23,7 +26,7 @@ def test_without_a_command_it_names_the_commands():
         3,
         "",
         "error: no command is given\n"
-        "hint:  one of list, averages, at-risk, track, plot, config, expect, completion;"
+        "hint:  one of list, averages, at-risk, track, wait, plot, config, expect, completion;"
         " see `cpx-monitor --help`\n",
     )
 
@@ -156,3 +159,38 @@ def test_a_fault_of_our_own_is_no_verdict_and_shows_no_traceback():
     )
     with pytest.raises(KeyError):
         call("at-risk", connect=faulty, CPX_TRACEBACK="1")
+
+
+def in_memory(*rounds):
+    """Connects to a fleet of these rounds, on a clock that only sleeping winds."""
+    clock = SimulatedClock()
+    return lambda fleet_options, console, is_verbose: (InMemoryFleet(rounds, clock), clock)
+
+
+class TestWait:
+    def test_ends_with_0_once_the_service_is_healthy_and_tells_each_change(self):
+        fleet = in_memory([instance(1, cpu=99)], [instance(1, cpu=99)], [instance(1)])
+
+        assert call("wait", "authservice", connect=fleet) == (
+            0,
+            "authservice: at least 1 healthy\n",
+            "authservice: 0 healthy, 1 needed; not healthy: 10.58.1.1 (CPU 99%)\n"
+            "authservice: 1 healthy, 1 needed\n",
+        )
+
+    def test_ends_with_2_when_time_is_up_and_says_what_is_missing(self):
+        code, out, err = call("wait", "AuthService", "X", connect=in_memory([instance(1)]))
+
+        assert (code, out) == (2, "")
+        assert err.endswith("error: not within 300 s: X: 0 healthy, 1 needed\n")
+
+    def test_ends_with_3_only_where_the_api_never_answered(self):
+        down = FleetUnavailable("cannot reach CPX at test: refused", Trouble.UNREACHABLE)
+        code, _, err = call("wait", "X", connect=in_memory(down))
+        assert code == 3
+        assert err == (
+            "warning: cannot reach CPX at test: refused\n"
+            "error: not within 300 s: cannot reach CPX at test: refused\n"
+        )
+
+        assert call("wait", "X", connect=in_memory([instance(1)], down))[0] == 2

@@ -1,0 +1,107 @@
+"""Whether services have come to be healthy: what ``wait`` waits for."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable
+from cpx_monitor.app.reports import InstanceRow
+from cpx_monitor.app.use_cases import row_of
+from cpx_monitor.domain.fleet import Snapshot
+from cpx_monitor.domain.health import HealthPolicy, Status
+
+
+class Goal(NamedTuple):
+    """So many healthy instances of each of the services, in so many rounds in a row."""
+
+    services: tuple[str, ...]
+    healthy: int = 1
+    rounds: int = 1
+
+
+class Standing(NamedTuple):
+    """How a service stands in a round; ``missing`` are its instances that are not healthy."""
+
+    service: str
+    healthy: int
+    missing: tuple[InstanceRow, ...]
+
+
+class WaitRound(NamedTuple):
+    """``failure`` says why nothing is known in this round; ``is_met`` that the goal is reached."""
+
+    standings: tuple[Standing, ...]
+    failure: str | None
+    is_met: bool
+
+
+def waiting(
+    fleet: Fleet, clock: Clock, goal: Goal, policy: HealthPolicy, *, every_s: float, within_s: float
+) -> Iterator[WaitRound]:
+    """A round each time the fleet is polled, until the goal is reached or the time is up.
+
+    A service that is not there has no healthy instance; an API that fails is polled again.
+    """
+    began_s = clock.monotonic_s()
+    streak, tick = 0, 0
+    while True:
+        try:
+            standings = standings_of(fleet.snapshot(), goal, policy)
+            failure = None
+        except FleetUnavailable as error:
+            standings, failure = (), str(error)
+        is_good = bool(standings) and all(each.healthy >= goal.healthy for each in standings)
+        streak = streak + 1 if is_good else 0
+        is_met = streak >= goal.rounds
+        yield WaitRound(standings, failure, is_met)
+        passed_s = clock.monotonic_s() - began_s
+        tick = max(tick + 1, int(passed_s / every_s))
+        if is_met or passed_s >= within_s:
+            return
+        clock.sleep(min(tick * every_s, within_s) - passed_s)
+
+
+def standings_of(snapshot: Snapshot, goal: Goal, policy: HealthPolicy) -> tuple[Standing, ...]:
+    """Of each service of the goal, found in any case."""
+    standings = []
+    for wanted in goal.services:
+        rows = [
+            row_of(seen, policy)
+            for seen in snapshot.observations
+            if seen.service is not None and seen.service.casefold() == wanted.casefold()
+        ]
+        missing = tuple(row for row in rows if row.status is not Status.HEALTHY)
+        standings.append(Standing(wanted, len(rows) - len(missing), missing))
+    return tuple(standings)
+
+
+def standing_sentence(standing: Standing, needed: int, policy: HealthPolicy) -> str:
+    """``AuthService: 1 healthy, 2 needed; not healthy: 10.58.1.4 (CPU 95%)``."""
+    sentence = f"{standing.service}: {standing.healthy} healthy, {needed} needed"
+    if not standing.missing:
+        return sentence
+    reasons = [f"{row.ip} ({_why(row, policy)})" for row in standing.missing[:_MAX_NAMED]]
+    rest = len(standing.missing) - len(reasons)
+    more = f" and {rest} more" if rest else ""
+    return f"{sentence}; not healthy: {', '.join(reasons)}{more}"
+
+
+_MAX_NAMED = 5
+
+
+def _why(row: InstanceRow, policy: HealthPolicy) -> str:
+    if row.cpu_percent is None or row.memory_percent is None:
+        return row.reason or "unknown"
+    return policy.excess(row.cpu_percent, row.memory_percent)
+
+
+def changes(before: Sequence[Standing], now: Sequence[Standing]) -> list[Standing]:
+    """The standings that differ from the round before in the number of healthy instances, or in
+    which are not.
+    """
+
+    def essence(standing: Standing) -> tuple[str, int, tuple[tuple[str, Status], ...]]:
+        missing = tuple((row.ip, row.status) for row in standing.missing)
+        return standing.service, standing.healthy, missing
+
+    known = {essence(each) for each in before}
+    return [each for each in now if essence(each) not in known]
