@@ -201,7 +201,7 @@ class TestNoVerdict:
     def test_where_there_is_no_list(self, serve, monitor, behaviour, error):
         url = serve({"/servers": behaviour}).url
 
-        ended = monitor("list", "--timeout=0.3", url=url)
+        ended = monitor("list", "--timeout=1", url=url)
 
         assert (ended.returncode, ended.stdout) == (3, "")
         assert ended.stderr.startswith(f"error: {error.format(url=url)}\nhint:  ")

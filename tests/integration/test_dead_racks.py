@@ -52,13 +52,14 @@ def test_every_instance_that_answers_is_found(seen, case):
 def test_one_that_holds_up_the_reference_server_costs_no_other_its_answer(simulator, monitor):
     url = simulator("--seed=7", "--fault=never@10.58.1.7")
 
-    ended = monitor("list", "--timeout=3", url=url)
+    def unknown():
+        ended = monitor("list", "--timeout=3", url=url)
+        rows = [line for line in ended.stdout.splitlines() if "  Unknown  " in line]
+        return [row.split()[0] for row in rows]
 
-    rows = [line for line in ended.stdout.splitlines() if "  Unknown  " in line]
-    held_up = [row for row in rows if row.split()[0] != "10.58.1.7"]
-    assert len(held_up) == len(rows) - 1
-    # On a busy machine some may be late twice; they say whose fault it is.
-    assert all(row.endswith(" behind another instance") for row in held_up)
+    # On a machine so busy that neither side gets its turn some others are late, too; not each time.
+    tries = (unknown() for _ in range(3))
+    assert next((each for each in tries if each == ["10.58.1.7"]), None)
 
 
 def test_instances_that_were_never_polled_say_so(simulator, monitor):

@@ -58,11 +58,12 @@ possibly is, 2 where one certainly is, and 3 where nothing can be said.
   cpx-monitor at-risk --threshold=3 --max-memory=80
   cpx-monitor at-risk --service=AuthService --every=30s
   cpx-monitor at-risk --expect=services.txt
+  cpx-monitor at-risk -o nagios
 """,
             groups=(
                 Group("", (options.THRESHOLD, options.EXPECT)),
                 _ROWS,
-                _OUTPUT,
+                _OUTPUT._replace(options=(options.OUTPUT_OF_A_CHECK, *_OUTPUT.options[1:])),
                 options.THE_FLEET,
             ),
             module=f"{_MODULES}.at_risk",

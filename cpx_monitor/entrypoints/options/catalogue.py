@@ -174,6 +174,11 @@ OUTPUT = _choice(
 OUTPUT_WITHOUT_END = OUTPUT._replace(
     meaning="table, wide, jsonl or csv", choices=("table", "wide", "jsonl", "csv")
 )
+OUTPUT_OF_A_CHECK = OUTPUT._replace(
+    read=values.one_of(*FORMATS, "nagios"),
+    meaning="table, wide, json, jsonl, csv or nagios",
+    choices=(*FORMATS, "nagios"),
+)
 OUTPUT_FILE = Option(
     "--output",
     values.picture,

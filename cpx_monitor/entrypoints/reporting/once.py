@@ -16,10 +16,12 @@ from cpx_monitor.entrypoints.bootstrap import Connect, connected
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
-from cpx_monitor.entrypoints.reporting.closing import exit_code_of, sum_up
+from cpx_monitor.entrypoints.options.option import Option
+from cpx_monitor.entrypoints.reporting.closing import sum_up
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
 from cpx_monitor.entrypoints.reporting.repeat import repeat_of
 from cpx_monitor.entrypoints.reporting.rounds import ReportView, show_rounds
+from cpx_monitor.entrypoints.reporting.verdict import exit_code_of
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 
 UseCase = Callable[[Snapshot, HealthPolicy, Collection[str] | None], Report]
@@ -32,6 +34,7 @@ def report_on(
     kind: type[Report],
     use_case: UseCase,
     expected: Collection[str] = (),
+    output_option: Option[str] = options.OUTPUT,
 ) -> int:
     """Poll the fleet, make the report, write it; the exit code. ``expected`` are services that
     may be named though none of their instances is listed.
@@ -40,8 +43,8 @@ def report_on(
         FleetOptions.from_arguments(arguments),
         policy_of(arguments, console.warn),
     )
-    output = Output.from_arguments(arguments, console)
-    order, repeat = order_of(arguments, kind), repeat_of(arguments)
+    output = Output.from_arguments(arguments, console, output_option)
+    order, repeat = order_of(arguments, kind), repeat_of(arguments, output_option)
     wanted = arguments.texts(options.SERVICE)
     fleet, clock = connected(arguments, fleet_options, console, connect)
 

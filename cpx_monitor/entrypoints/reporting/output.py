@@ -3,13 +3,16 @@
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.presenters.layout import Style
+from cpx_monitor.adapters.presenters.nagios import render_nagios
 from cpx_monitor.adapters.presenters.records import render_csv, render_json, render_jsonl
 from cpx_monitor.adapters.presenters.report_tables import render_table
 from cpx_monitor.app.ordering import Order, check_column
-from cpx_monitor.app.reports import Report, Stamp
+from cpx_monitor.app.reports import Report, ServicesAtRisk, Stamp
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import color_of
+from cpx_monitor.entrypoints.options.option import Option
+from cpx_monitor.entrypoints.reporting.verdict import exit_code_of
 from cpx_monitor.entrypoints.terminal.console import Console
 
 
@@ -21,8 +24,11 @@ class Output(NamedTuple):
     profile: str = ""
 
     @classmethod
-    def from_arguments(cls, arguments: Arguments, console: Console) -> "Output":
-        chosen = arguments.value(options.OUTPUT)
+    def from_arguments(
+        cls, arguments: Arguments, console: Console, option: Option[str] = options.OUTPUT
+    ) -> "Output":
+        """``option`` is the command's own, where it has more formats."""
+        chosen = arguments.value(option)
         width = console.size().columns if chosen == "table" and console.is_terminal else None
         style = Style(
             color=console.wants_color(color_of(arguments)[0]),
@@ -51,6 +57,8 @@ class Output(NamedTuple):
             style = style._replace(headers=False)
         if self.is_for_people:
             return render_table(report, style, wide=self.is_wide, stamp=stamp)
+        if self.format == "nagios" and isinstance(report, ServicesAtRisk):
+            return render_nagios(report, exit_code_of(report))
         if self.format == "csv":
             return render_csv(report, stamp, headers=style.headers)
         # If a profile sets json, repeating commands write jsonl.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments, Origin
 from cpx_monitor.entrypoints.options.fleet_options import source_option
-from cpx_monitor.entrypoints.options.option import UsageError
+from cpx_monitor.entrypoints.options.option import Option, UsageError
 
 
 class Repeat(NamedTuple):
@@ -32,7 +32,7 @@ def endless(arguments: Arguments) -> Repeat:
     return Repeat(arguments.value(options.EVERY), arguments.given(options.COUNT))
 
 
-def repeat_of(arguments: Arguments) -> Repeat | None:
+def repeat_of(arguments: Arguments, output: Option[str] = options.OUTPUT) -> Repeat | None:
     """Of a command that polls once, and again where that is asked for; None for once.
 
     Raises:
@@ -45,18 +45,21 @@ def repeat_of(arguments: Arguments) -> Repeat | None:
     if rounds == 1 or (every_s is None and rounds is None):
         return None
     # What was typed is stronger than how often the profile polls.
-    wants_json = arguments.value(options.OUTPUT) == "json"
+    wants_json = arguments.value(output) in _ONE_DOCUMENT
     asks_to_repeat = min(arguments.origin(options.EVERY), arguments.origin(options.COUNT))
     if wants_json and arguments.origin(options.OUTPUT) < asks_to_repeat:
         return None
-    _check_format(arguments, "this prints several")
+    _check_format(arguments, "this prints several", output)
     return Repeat(arguments.value(options.EVERY), rounds)
 
 
-def _check_format(arguments: Arguments, why: str) -> None:
-    wants_json = arguments.value(options.OUTPUT) == "json"
-    if wants_json and arguments.origin(options.OUTPUT) is Origin.FLAG:
-        raise UsageError(f"json is one document, and {why}", "use -o jsonl")
+_ONE_DOCUMENT = ("json", "nagios")
+
+
+def _check_format(arguments: Arguments, why: str, output: Option[str] = options.OUTPUT) -> None:
+    chosen = arguments.value(output)
+    if chosen in _ONE_DOCUMENT and arguments.origin(output) is Origin.FLAG:
+        raise UsageError(f"{chosen} is one document, and {why}", "use -o jsonl")
 
 
 def _check_not_repeated(arguments: Arguments) -> None:

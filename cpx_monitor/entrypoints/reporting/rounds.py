@@ -19,9 +19,10 @@ from cpx_monitor.adapters.presenters.sentences import (
 from cpx_monitor.app.ordering import Order
 from cpx_monitor.app.reports import Report, Round
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.reporting.closing import exit_code_of, exit_code_of_round, sum_up
+from cpx_monitor.entrypoints.reporting.closing import sum_up
 from cpx_monitor.entrypoints.reporting.output import Output
 from cpx_monitor.entrypoints.reporting.repeat import Repeat
+from cpx_monitor.entrypoints.reporting.verdict import exit_code_of, exit_code_of_round
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 from cpx_monitor.entrypoints.terminal.screen import Screen
 from cpx_monitor.entrypoints.terminal.signals import Interrupted

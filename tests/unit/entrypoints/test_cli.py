@@ -194,3 +194,23 @@ class TestWait:
         )
 
         assert call("wait", "X", connect=in_memory([instance(1)], down))[0] == 2
+
+
+class TestACheckForNagios:
+    def test_is_a_status_line_on_stdout(self):
+        code, out, _ = call("at-risk", "-o", "nagios", connect=in_memory([instance(1)]))
+
+        assert code == 2
+        assert out.startswith("CPX CRITICAL - 1 service at risk: AuthService 1/1 | healthy=1 ")
+
+    def test_says_on_stdout_why_there_is_none(self):
+        down = FleetUnavailable("cannot reach CPX at test: refused", Trouble.UNREACHABLE)
+
+        code, out, _ = call("at-risk", "-o", "nagios", connect=in_memory(down))
+        assert (code, out) == (3, "CPX UNKNOWN - cannot reach CPX at test: refused\n")
+        code, out, _ = call("at-risk", "-o", "nagios", "--threshold=x")
+        assert (code, out[:14]) == (3, "CPX UNKNOWN - ")
+
+    def test_is_one_document_and_of_at_risk_only(self):
+        assert "nagios is one document" in call("at-risk", "--demo", "-o", "nagios", "--every=1")[2]
+        assert call("list", "--demo", "-o", "nagios")[0] == 3

@@ -4,7 +4,7 @@ from support import instance, snapshot, unknown
 from cpx_monitor.app.use_cases import at_risk, averages, list_instances
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.reporting.closing import exit_code_of
+from cpx_monitor.entrypoints.reporting.verdict import exit_code_of
 
 POLICY = HealthPolicy()
 FINE = (instance(1), instance(2))

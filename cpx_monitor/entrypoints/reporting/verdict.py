@@ -1,0 +1,21 @@
+"""The exit code of a report."""
+
+from cpx_monitor.app.reports import Report, Round, ServicesAtRisk
+from cpx_monitor.domain.health import Verdict
+from cpx_monitor.entrypoints import exit_codes
+
+
+def exit_code_of(report: Report) -> int:
+    """Cases: nothing can be said; at risk for certain; possibly, or incomplete; all well."""
+    if report.basis.no_verdict_because is not None:
+        return exit_codes.NO_VERDICT
+    verdict = report.verdict if isinstance(report, ServicesAtRisk) else Verdict.OK
+    if verdict is Verdict.AT_RISK:
+        return exit_codes.AT_RISK
+    if verdict is Verdict.POSSIBLY_AT_RISK or not report.basis.is_complete:
+        return exit_codes.INCOMPLETE
+    return exit_codes.DONE
+
+
+def exit_code_of_round(shown: Round[Report]) -> int:
+    return exit_code_of(shown.report) if shown.outage is None else exit_codes.NO_VERDICT
