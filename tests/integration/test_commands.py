@@ -195,7 +195,7 @@ class TestNoVerdict:
             (answer(200, b"<html>"), "no list of servers at {url}/servers: not valid JSON"),
             (answer(401, {}), "CPX at {url} refused access: it answered 401"),
             (answer(403, {}), "CPX at {url} refused access: it answered 403"),
-            (never, "cannot reach CPX at {url}: timed out after 0.3 s"),
+            (never, "cannot reach CPX at {url}: timed out after 1 s"),
         ],
     )
     def test_where_there_is_no_list(self, serve, monitor, behaviour, error):
