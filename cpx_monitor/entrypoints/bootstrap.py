@@ -75,10 +75,11 @@ def connect(fleet_options: FleetOptions, console: Console, is_verbose: bool) -> 
 
 def replay(path: str, console: Console, speed: float) -> "Replay":
     """A recording to be tracked as if it were now."""
-    import gevent
+    with held():
+        import gevent
 
-    from cpx_monitor.adapters.recordings.reader import Recording
-    from cpx_monitor.adapters.recordings.replay import Replay
+        from cpx_monitor.adapters.recordings.reader import Recording
+        from cpx_monitor.adapters.recordings.replay import Replay
 
     notice_while_waiting()
     return Replay(Recording(path, console.warn).rounds(), gevent.sleep, speed)
@@ -86,7 +87,8 @@ def replay(path: str, console: Console, speed: float) -> "Replay":
 
 def _sleep(seconds: float) -> None:
     """So that a screen follows what happens meanwhile; what polls once need not import it."""
-    import gevent
+    with held():
+        import gevent
 
     notice_while_waiting()
     gevent.sleep(seconds)

@@ -403,3 +403,34 @@ class TestInterrupted:
 
         command.communicate(timeout=3)
         assert command.returncode == 0
+
+    @pytest.mark.parametrize("threads", [0, 1])
+    def test_a_signal_that_comes_while_garbage_is_collected_is_not_lost(self, environ, threads):
+        # What a finalizer raises, Python prints and forgets. A thread takes signals that the first
+        # one does not, and Python runs their handlers in the first one all the same.
+        program = """
+import os, signal, sys, threading, time
+for _ in range(int(sys.argv.pop(1))):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+from cpx_monitor.entrypoints.launch import monitor
+
+class Garbage:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(10))
+
+Garbage()
+sys.exit(monitor())
+"""
+        ended = subprocess.run(
+            [sys.executable, "-c", program, str(threads), "at-risk", "--demo", "--every=1"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+
+        assert (ended.returncode, "Garbage" in ended.stderr) == (0, False)

@@ -25,7 +25,7 @@ from cpx_monitor.entrypoints.reporting.repeat import Repeat
 from cpx_monitor.entrypoints.reporting.verdict import exit_code_of, exit_code_of_round
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 from cpx_monitor.entrypoints.terminal.screen import Screen
-from cpx_monitor.entrypoints.terminal.signals import Interrupted
+from cpx_monitor.entrypoints.terminal.signals import Interrupted, held
 
 
 class View(Protocol):
@@ -81,8 +81,10 @@ def show_rounds(
                     view.append(shown)
                 last = shown
                 if not is_replay:
-                    # There is time for it now; left to itself, garbage piles up.
-                    gc.collect()
+                    # There is time for it now; left to itself, garbage piles up. A finalizer would
+                    # swallow the exception of a signal.
+                    with held():
+                        gc.collect()
     except Interrupted:
         was_told_to_stop = True
     except OutputClosed:

@@ -14,6 +14,8 @@ from cpx_monitor.entrypoints.terminal.stream import is_writing, raise_after_writ
 
 _watcher: Any = None
 _before_anything_else: Callable[[], object] | None = None
+_is_holding = False
+_held_back: int | None = None
 TAKEN_FOR_ONE_S = 0.3
 _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
@@ -54,12 +56,23 @@ def ignore_repetitions() -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Within it signals wait: an import that one breaks off may swallow it, or stay half done."""
+    """Within it signals wait: an import that one breaks off may swallow it, or stay half done, and
+    so may a finalizer.
+
+    Blocking them is not enough: where there are threads, another one takes the signal, and Python
+    runs the handler in this one.
+    """
+    global _is_holding, _held_back
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    was_holding, _is_holding = _is_holding, True
     try:
         yield
     finally:
+        _is_holding = was_holding
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if _held_back is not None and not _is_holding:
+            number, _held_back = _held_back, None
+            _on_signal(number, None)
 
 
 def notice_while_waiting() -> None:
@@ -93,6 +106,10 @@ def _on_another_signal(first_s: float, number: int, frame: FrameType | None) -> 
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    global _held_back
+    if _is_holding:
+        _held_back = number
+        return
     stop_waiting()
     if _before_anything_else is not None:
         _before_anything_else()
