@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from cpx_monitor.app.expectation import Expected, spelt_as_in
 from cpx_monitor.app.reports import (
@@ -82,16 +82,12 @@ def at_risk(
     """
     basis = basis_of(snapshot, policy)
     unattributed = snapshot.unattributed
-    numbers = {each.service: each.instances for each in spelt_as_in(snapshot, expected)}
+    expected_of = {each.service: each for each in spelt_as_in(snapshot, expected)}
     services = _services(snapshot, only)
-    missing = numbers.keys() - {service.name for service in snapshot.services}
+    missing = expected_of.keys() - {service.name for service in snapshot.services}
     services += [Service(name, (), ()) for name in missing if only is None or name in only]
     judged = [
-        _as_expected(
-            _judged(service, policy, threshold, unattributed),
-            unattributed,
-            numbers.get(service.name),
-        )
+        _judged(service, policy, threshold, unattributed, expected_of.get(service.name))
         for service in services
     ]
     endangered = [item for item in judged if item.verdict is not Verdict.OK]
@@ -102,39 +98,6 @@ def at_risk(
         service_count=len(judged),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
     )
-
-
-def _as_expected(item: ServiceAtRisk, unattributed: int, expected: int | None) -> ServiceAtRisk:
-    """With the number of instances that there should be: missing ones are certain where not even
-    the unattributed could make them up.
-    """
-    item = item._replace(expected=expected)
-    if item.instances >= (expected or 1):
-        return item
-    short = judge(
-        healthy=item.instances,
-        own_unknown=0,
-        unattributed=unattributed,
-        threshold=expected or 1,
-    )
-    number = "" if expected is None else f", expected {expected}"
-    if item.instances:
-        why = f"only {counted(item.instances, 'instance')}{number}"
-        reason = "; ".join([why, *_without_count(item)])
-    else:
-        reason = f"no instance is listed{number}"
-        if unattributed:
-            reason += f"; {counted(unattributed, 'unknown instance')} may be of this service"
-    severity = list(Verdict)
-    verdict = max(item.verdict, short, key=severity.index)
-    if not item.instances:
-        verdict = short
-    return item._replace(verdict=verdict, reason=reason)
-
-
-def _without_count(item: ServiceAtRisk) -> list[str]:
-    parts = item.reason.split("; ") if item.reason else []
-    return [part for part in parts if not part.startswith("only ")]
 
 
 def _services(snapshot: Snapshot, only: Container[str] | None) -> list[Service]:
@@ -227,15 +190,30 @@ def _average(service: Service, policy: HealthPolicy) -> ServiceAverage:
 
 
 def _judged(
-    service: Service, policy: HealthPolicy, threshold: int, unattributed: int
+    service: Service,
+    policy: HealthPolicy,
+    threshold: int,
+    unattributed: int,
+    expected: Expected | None,
 ) -> ServiceAtRisk:
     healthy = _healthy(service, policy)
-    verdict = judge(
-        healthy=healthy,
-        own_unknown=len(service.unknown),
-        unattributed=unattributed,
-        threshold=threshold,
-    )
+    number = None if expected is None else expected.instances
+    verdicts = [
+        judge(
+            healthy=healthy,
+            own_unknown=len(service.unknown),
+            unattributed=unattributed,
+            threshold=threshold,
+        ),
+        # Instances that are there, healthy or not, of those that should be.
+        judge(
+            healthy=service.size,
+            own_unknown=0,
+            unattributed=unattributed,
+            threshold=0 if expected is None else number or 1,
+        ),
+    ]
+    verdict = max(verdicts, key=list(Verdict).index)
     unhealthy = [seen for seen in service.answered if policy.status_of(seen) is Status.UNHEALTHY]
     doubtful = unattributed if verdict is Verdict.POSSIBLY_AT_RISK else 0
     return ServiceAtRisk(
@@ -244,32 +222,42 @@ def _judged(
         healthy=healthy,
         instances=service.size,
         threshold=threshold,
-        reason=_risk_reason(service, healthy, unhealthy, policy, doubtful, threshold),
+        reason="; ".join(
+            [
+                *_shortage(service, healthy, threshold, number),
+                *_risk_reasons(service, unhealthy, policy, doubtful),
+            ]
+        ),
         unhealthy_ips=tuple(instance.ip for instance in unhealthy),
+        expected=number,
     )
 
 
-def _risk_reason(
-    service: Service,
-    healthy: int,
-    unhealthy: Sequence[Instance],
-    policy: HealthPolicy,
-    doubtful: int,
-    threshold: int,
-) -> str:
-    parts = []
+def _shortage(
+    service: Service, healthy: int, threshold: int, expected: int | None
+) -> Iterator[str]:
+    """Cases: vanished; fewer than expected; none healthy; fewer than could be healthy."""
+    is_short = expected is not None and service.size < expected
+    number = f", expected {expected}" if is_short else ""
+    if not service.size:
+        yield f"no instance is listed{number}"
+        return
     if healthy == 0:
-        parts.append("no healthy instance")
-    elif service.size < threshold:
-        parts.append(f"only {counted(service.size, 'instance')}")
+        yield "no healthy instance"
+    if is_short or (healthy and service.size < threshold):
+        yield f"only {counted(service.size, 'instance')}{number}"
+
+
+def _risk_reasons(
+    service: Service, unhealthy: Sequence[Instance], policy: HealthPolicy, doubtful: int
+) -> Iterator[str]:
     if unhealthy:
         over = [(i.ip, policy.excess(i.cpu_percent, i.memory_percent)) for i in unhealthy]
-        parts.append(_named("unhealthy", over))
+        yield _named("unhealthy", over)
     if service.unknown:
-        parts.append(_unknown(service))
+        yield _unknown(service)
     if doubtful:
-        parts.append(f"{counted(doubtful, 'unknown instance')} may be of this service")
-    return "; ".join(parts)
+        yield f"{counted(doubtful, 'unknown instance')} may be of this service"
 
 
 def _unknown(service: Service) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable
 from cpx_monitor.app.reports import InstanceRow
 from cpx_monitor.app.use_cases import row_of
@@ -41,9 +42,8 @@ def waiting(
 
     A service that is not there has no healthy instance; an API that fails is polled again.
     """
-    began_s = clock.monotonic_s()
-    streak, tick = 0, 0
-    while True:
+    streak = 0
+    for _ in every(clock, every_s, within_s):
         try:
             standings = standings_of(fleet.snapshot(), goal, policy)
             failure = None
@@ -51,13 +51,9 @@ def waiting(
             standings, failure = (), str(error)
         is_good = bool(standings) and all(each.healthy >= goal.healthy for each in standings)
         streak = streak + 1 if is_good else 0
-        is_met = streak >= goal.rounds
-        yield WaitRound(standings, failure, is_met)
-        passed_s = clock.monotonic_s() - began_s
-        tick = max(tick + 1, int(passed_s / every_s))
-        if is_met or passed_s >= within_s:
+        yield WaitRound(standings, failure, is_met=streak >= goal.rounds)
+        if streak >= goal.rounds:
             return
-        clock.sleep(min(tick * every_s, within_s) - passed_s)
 
 
 def standings_of(snapshot: Snapshot, goal: Goal, policy: HealthPolicy) -> tuple[Standing, ...]:

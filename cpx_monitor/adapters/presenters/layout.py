@@ -122,7 +122,7 @@ def _drawn(table: Table, style: Style) -> tuple[list[str], list[str]]:
 
 def _without_what_may_go(table: Table, width: int) -> Table:
     """As far as it does not fit, without the columns that matter least."""
-    while _natural_width(table) > width:
+    while _width_of(table) > width:
         least = max(column.may_go for column in table.columns)
         if not least:
             break
@@ -136,20 +136,18 @@ def _without_what_may_go(table: Table, width: int) -> Table:
 
 def _squeezed(table: Table, width: int) -> Table:
     """With one space between columns, where cutting names does not make room enough."""
-    bound = _bound(table)
-    distinct = [set(map(itemgetter(index), table.rows)) for index in range(bound)]
-    columns = table.columns[:bound]
-    gaps = sum(column.gap for column in columns[1:])
-    if sum(_widths(columns, distinct, width)) + gaps <= width:
+    if _width_of(table, width) <= width:
         return table
-    narrow = [column._replace(gap=min(column.gap, 1)) for column in columns]
+    bound = _bound(table)
+    narrow = [column._replace(gap=min(column.gap, 1)) for column in table.columns[:bound]]
     return table._replace(columns=[*narrow, *table.columns[bound:]])
 
 
-def _natural_width(table: Table) -> int:
+def _width_of(table: Table, most: int | None = None) -> int:
+    """Of the bound columns, cut where they may be to fit into ``most``."""
     columns = table.columns[: _bound(table)]
     distinct = [set(map(itemgetter(index), table.rows)) for index in range(len(columns))]
-    return sum(_widths(columns, distinct, None)) + sum(column.gap for column in columns[1:])
+    return sum(_widths(columns, distinct, most)) + sum(column.gap for column in columns[1:])
 
 
 def _bound(table: Table) -> int:

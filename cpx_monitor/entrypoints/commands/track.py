@@ -122,7 +122,7 @@ class TrackView:
         if self._output.is_for_people and self._console.is_terminal:
             self._console.tell(round_footer(shown))
 
-    def conclude(self, last: Round[TrackRound] | None, is_live: bool) -> None:
+    def conclude(self, last: Round[TrackRound] | None, was_live: bool) -> None:
         summary = self._history.summary()
         if summary is None:
             return

@@ -43,7 +43,7 @@ class View(Protocol):
     def append(self, shown: Round[Any]) -> None:
         """Write it as records."""
 
-    def conclude(self, last: Round[Any] | None, is_live: bool) -> None:
+    def conclude(self, last: Round[Any] | None, was_live: bool) -> None:
         """Say what it came to, once it has ended."""
 
 
@@ -135,8 +135,8 @@ class ReportView:
         for warning in self.warnings(shown):
             self._console.warn(warning)
 
-    def conclude(self, last: Round[Report] | None, is_live: bool) -> None:
-        if last is None or not is_live:
+    def conclude(self, last: Round[Report] | None, was_live: bool) -> None:
+        if last is None or not was_live:
             return
         self._console.write(self._output.rendered(last.report))
         if last.outage is None:

@@ -29,6 +29,13 @@ def test_it_possibly_is_where_an_unknown_instance_may_be_its_own():
     assert item.reason == "no instance is listed; 1 unknown instance may be of this service"
 
 
+def test_it_certainly_is_where_the_unknown_could_not_make_up_the_threshold():
+    expected = [Expected("TicketService")]
+    items = judged(instance(1), unknown(2), expected=expected, threshold=2)
+
+    assert items["TicketService"].verdict is Verdict.AT_RISK
+
+
 def test_a_service_below_its_number_is_named_with_it():
     (item,) = judged(instance(1), instance(2), expected=[Expected("authservice", 3)]).values()
 
