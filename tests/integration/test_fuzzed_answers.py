@@ -80,7 +80,7 @@ ROUNDS = max(1, int(os.environ.get("CPX_FUZZ_CASES", "2000")) // len(ADDRESSES))
 
 
 @pytest.mark.parametrize(
-    ("transport", "rounds"), [("direct", ROUNDS), ("requests", max(1, ROUNDS // 10))]
+    ("transport", "rounds"), [("direct", ROUNDS), ("requests", max(2, ROUNDS // 10))]
 )
 def test_a_broken_answer_is_a_value_or_a_reason(fuzzed_url, transport, rounds):
     fleet = CpxHttpFleet(
