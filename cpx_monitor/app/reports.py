@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
@@ -121,7 +122,7 @@ class ServiceAtRisk(NamedTuple):
 
 
 class ServicesAtRisk(NamedTuple):
-    """Only the services that are not OK, out of the ``service_count`` that were judged.
+    """Only the services that are not OK, out of the ``services`` that were judged.
 
     ``verdict`` is the worst of all; None where there is none.
     """
@@ -129,7 +130,7 @@ class ServicesAtRisk(NamedTuple):
     basis: Basis
     threshold: int
     verdict: Verdict | None
-    service_count: int
+    services: tuple[str, ...]
     items: tuple[ServiceAtRisk, ...]
 
 
@@ -138,12 +139,21 @@ def worst_verdict(items: Sequence[ServiceAtRisk]) -> Verdict:
     return max((item.verdict for item in items), key=by_severity.index, default=Verdict.OK)
 
 
+class Move(NamedTuple):
+    """An address that named another service than before."""
+
+    ip: str
+    before: str
+    after: str
+
+
 class TrackRound(NamedTuple):
     """A service's instances in one round.
 
     The basis is the whole fleet's, as far as it was polled. ``unattributed`` counts the unknown
     instances that may be of any service, this one included. ``not_polled`` are members without a
     row, for they were not polled in this round: it was recorded for another service's sake.
+    ``moves`` are the instances that moved to the service or away from it since the round before.
     """
 
     basis: Basis
@@ -151,9 +161,58 @@ class TrackRound(NamedTuple):
     items: tuple[InstanceRow, ...]
     unattributed: int = 0
     not_polled: tuple[str, ...] = ()
+    moves: tuple[Move, ...] = ()
 
 
-Report = InstanceList | ServiceAverages | ServicesAtRisk | TrackRound
+class ChangeKind(StrEnum):
+    """In the order in which they are shown."""
+
+    GONE = "gone"
+    NEW = "new"
+    MOVED = "moved"
+    STATUS = "status"
+    VERDICT = "verdict"
+    MEAN = "mean"
+
+    __hash__ = str.__hash__
+
+
+class Change(NamedTuple):
+    """What differs between two moments.
+
+    Cases of ``before`` and ``after``: services where an instance ``moved``, means of the ``metric``
+    where a ``mean`` did; where a service is gone or new its verdict, or how many instances it has;
+    otherwise a status or a verdict. ``before`` is None where something is new, ``after`` where it
+    is gone. ``ip`` is None where it is a service that changed. ``reason`` says why the later state
+    is not a good one; None where there is nothing to say.
+    """
+
+    change: ChangeKind
+    ip: str | None
+    service: str | None
+    before: str | float | None
+    after: str | float | None
+    metric: str | None = None
+    reason: str | None = None
+
+
+class Changes(NamedTuple):
+    """What differs between a round and the one before."""
+
+    basis: Basis
+    items: tuple[Change, ...]
+
+
+class FleetDiff(NamedTuple):
+    """What differs between two polls; ``basis`` is that of the later one."""
+
+    basis: Basis
+    before: Basis
+    by_points: float
+    items: tuple[Change, ...]
+
+
+Report = InstanceList | ServiceAverages | ServicesAtRisk | TrackRound | Changes | FleetDiff
 
 
 AnyReport = TypeVar("AnyReport", bound=Report)

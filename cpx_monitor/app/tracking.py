@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from cpx_monitor.app.ordering import the_service
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Trouble
-from cpx_monitor.app.reports import Basis, Coverage, Round, TrackRound
+from cpx_monitor.app.reports import Basis, Coverage, Move, Round, TrackRound
 from cpx_monitor.app.rounds import rounds
 from cpx_monitor.app.use_cases import row_of, why_no_verdict
 from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, in_address_order
@@ -60,7 +60,7 @@ class Tracking:
         """The members last known, each Unknown for that reason."""
         assert self._members is not None  # there was a round before
         rows = (row_of(seen, self._policy) for seen in self._members.all_unknown(reason))
-        return before._replace(items=tuple(rows), unattributed=0, not_polled=())
+        return before._replace(items=tuple(rows), unattributed=0, not_polled=(), moves=())
 
     def _round_of(self, snapshot: Snapshot, members: "_Members") -> TrackRound:
         return TrackRound(
@@ -79,6 +79,7 @@ class Tracking:
             items=tuple(row_of(seen, self._policy) for seen in members.rows()),
             unattributed=members.unattributed(),
             not_polled=members.not_polled(),
+            moves=tuple(members.moves),
         )
 
 
@@ -97,6 +98,7 @@ class _Members:
         self._last_seen: dict[str, Observation] = {}
         self._polled_in: dict[str, int] = {}
         self._round = 0
+        self.moves: list[Move] = []
 
     def to_poll(self, listed: Sequence[str]) -> Container[str]:
         """Whom to ask this time: at most a twentieth of the fleet beside members and newcomers."""
@@ -107,6 +109,7 @@ class _Members:
 
     def learn(self, snapshot: Snapshot) -> None:
         self._round += 1
+        self.moves = []
         listed = {*snapshot.not_polled}
         for seen in snapshot.observations:
             listed.add(seen.ip)
@@ -115,6 +118,9 @@ class _Members:
             service = seen.service or self._service_of_gone.get(seen.ip)
             self._service_of_gone.pop(seen.ip, None)
             if service is not None:
+                before = self._service_of.get(seen.ip, service)
+                if before != service and self.service in (before, service):
+                    self.moves.append(Move(seen.ip, before, service))
                 self._service_of[seen.ip] = service
         for gone in self._last_seen.keys() - listed:
             del self._last_seen[gone], self._polled_in[gone]

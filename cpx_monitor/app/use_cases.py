@@ -95,7 +95,7 @@ def at_risk(
         basis=basis,
         threshold=threshold,
         verdict=worst_verdict(judged) if basis.no_verdict_because is None else None,
-        service_count=len(judged),
+        services=tuple(item.service for item in judged),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
     )
 

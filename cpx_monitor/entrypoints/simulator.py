@@ -97,11 +97,12 @@ each address was requested, and the most requests that were in flight at once.
     notes="""\
 Faults:
   <kind>[*<times>|~<n>][@<instances>], where <instances> is an address, a
-  share, a block of neighbours or so many in turn, such as
+  share, a block of neighbours, so many in turn or a service, such as
   reset@10.58.1.7            one instance
   http-503*1@10%             the first answer of a tenth, chosen at random
   never@10.58.1.1-10.58.1.40 a dead rack
   never@1/2                  every second instance
+  late-1s@AuthService        all instances of a service
   list-close~5               every fifth list
 
   connections  close reset reset-in-body never never-in-body late-<n>s drip
@@ -121,13 +122,16 @@ Faults:
                service-invisible service-option service-shell json-extra
                json-twice json-nan json-huge-integer json-deep json-list
                json-cut json-empty json-html json-not-utf-8
+               load-<n> (CPU and memory at n percent)
   the list     list-duplicates list-mapped (IPv4 spelt as IPv6) list-empty
                list-object list-html list-cut list-junk list-only-junk
                list-huge list-too-large, and list- before any kind of
                connections or HTTP but refuse
   over time    renames (another name every other time), churn (in every other
                list; every second of them gone when it is asked), list-fresh
-               (other addresses in every list)
+               (other addresses in every list); after so many lists:
+               leaves-after-<n> joins-after-<n> rolls-every-<n> (replaces
+               one instance after the other)
   TLS          tls (no fault) tls-expired tls-self-signed tls-other-name;
                the second line on stdout names the file to trust; needs trustme
                (python -m pip install 'cpx-monitor[simulator]')

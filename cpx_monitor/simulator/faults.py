@@ -15,6 +15,7 @@ from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 from cpx_monitor.simulator.replies import Answer, Ending, Pause, Step
+from cpx_monitor.simulator.stats import SERVICES
 
 Change = Callable[[Answer, int], Answer]
 """From the right answer, and how often this has been asked before, to the wrong one."""
@@ -23,20 +24,24 @@ Delivery = Callable[[Answer, bytes], Iterable[Step]]
 """From the answer, and the message that would carry it, to what is sent instead."""
 
 _FAULT = re.compile(
-    r"([a-z0-9.-]+)(?:\*([0-9]{1,6})|~([1-9][0-9]{0,5}))?(?:@([0-9./%-]+))?", re.ASCII
+    r"([a-z0-9.-]+)(?:\*([0-9]{1,6})|~([1-9][0-9]{0,5}))?(?:@([0-9./%-]+|[A-Z][A-Za-z]*))?",
+    re.ASCII,
 )
 DRIP_S = 0.1
 LARGE_BYTES = 1_000_000
 HUGE_LIST = 250_000
 
 REFUSE, CHURN, FRESH = "refuse", "churn", "list-fresh"
+LEAVES, JOINS, ROLLS = "leaves-after", "joins-after", "rolls-every"
+_TIMED = re.compile(rf"({LEAVES}|{JOINS}|{ROLLS})-([1-9][0-9]{{0,5}})", re.ASCII)
 TLS = ("tls", "tls-expired", "tls-self-signed", "tls-other-name")
 
 
 class Fault(NamedTuple):
     """``address``, ``share`` (0 to 1, spread at random), ``block`` (of neighbours, from the first
-    to the last) or ``turn`` (so many of every so many) say which instances it hits; without any it
-    hits all. Each of them is hit the first ``times`` times, or every ``every``-th time, or always.
+    to the last), ``turn`` (so many of every so many) or ``service`` say which instances it hits;
+    without any it hits all. Each of them is hit the first ``times`` times, or every ``every``-th
+    time, or always. ``lists`` is after how many lists something happens to them.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Fault(NamedTuple):
     share: float | None = None
     block: tuple[IPv4Address, IPv4Address] | None = None
     turn: tuple[int, int] | None = None
+    service: str | None = None
+    lists: int = 0
     times: int | None = None
     every: int | None = None
     change: Change | None = None
@@ -66,7 +73,7 @@ def parse_fault(text: str) -> Fault:
     if not found:
         raise ValueError("a fault such as reset, http-503@10% or never*1@10.58.1.7 is expected")
     name, times, every, target = found.groups()
-    if (times or every) and name in (REFUSE, CHURN, *TLS):
+    if (times or every) and (name in (REFUSE, CHURN, *TLS) or _TIMED.fullmatch(name)):
         raise ValueError(f"{name} is for good")
     fault = _named(name)._replace(
         times=int(times) if times else None, every=int(every) if every else None
@@ -79,9 +86,13 @@ def parse_fault(text: str) -> Fault:
 
 
 def _target(text: str) -> dict[str, Any]:
-    """Cases: a share, ``10%``; so many in turn, ``9/10``; a block, ``10.58.1.1-10.58.1.40``; an
-    address.
+    """Cases: a service; a share, ``10%``; so many in turn, ``9/10``; a block,
+    ``10.58.1.1-10.58.1.40``; an address.
     """
+    if text[0].isalpha():
+        if text not in SERVICES:
+            raise ValueError(f"there is no service {text}; there are {', '.join(SERVICES)}")
+        return {"service": text}
     if text.endswith("%"):
         if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?%", text) or float(text[:-1]) > 100:
             raise ValueError(f"{text} is no share")
@@ -100,10 +111,19 @@ def _target(text: str) -> dict[str, Any]:
 
 
 def _named(name: str) -> Fault:
+    """Cases: of the whole server, or over time; of a body; of how it is delivered; a refusal."""
     if name in (REFUSE, CHURN, *TLS):
         return Fault(name)
+    if timed := _TIMED.fullmatch(name):
+        return Fault(timed[1], lists=int(timed[2]))
     if name in _OVER_TIME:
         return Fault(name, of_list=name == FRESH, change=_OVER_TIME[name])
+    if load := re.fullmatch(r"load-(100|[1-9]?[0-9])", name):
+        return Fault(name, change=_with_body(_having(cpu=f"{load[1]}%", memory=f"{load[1]}%")))
+    return _of_answers(name)
+
+
+def _of_answers(name: str) -> Fault:
     if name in LIST_BODIES:
         return Fault(name, of_list=True, change=_with_body(LIST_BODIES[name]))
     of_list = name.startswith("list-")
@@ -278,6 +298,12 @@ def _moved_on(answer: Answer, turn: int) -> Answer:
 
 
 _OVER_TIME: Mapping[str, Change] = {"renames": _renamed, FRESH: _moved_on}
+
+
+def replaced(ip: str) -> str:
+    """The address of the instance that took its place in a rolling replacement."""
+    first, second, rest = ip.split(".", 2)
+    return f"{first}.{(int(second) + 100) % 256}.{rest}"
 
 
 def moved_back(ip: str) -> str:

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 
-from cpx_monitor.simulator.faults import CHURN, FRESH, REFUSE, Fault, moved_back
+from cpx_monitor.simulator.faults import (
+    CHURN,
+    FRESH,
+    LEAVES,
+    REFUSE,
+    ROLLS,
+    Fault,
+    moved_back,
+    replaced,
+)
 from cpx_monitor.simulator.replies import Answer, Step
 from cpx_monitor.simulator.stats import SimulatedFleet
 
@@ -21,6 +30,14 @@ class Simulation:
         self._of_instances = [fault for fault in faults if not fault.of_list]
         self._hit = [_addresses_hit(fault, fleet, seed) for fault in self._of_instances]
         self._churning = self._churning_addresses()
+        self._timed = [
+            (fault, fleet.addresses if hit is None else sorted(hit, key=fleet.addresses.index))
+            for fault, hit in zip(self._of_instances, self._hit, strict=True)
+            if fault.lists
+        ]
+        self._before = {
+            replaced(ip): ip for fault, hit in self._timed if fault.name == ROLLS for ip in hit
+        }
         self._is_fresh = any(fault.name == FRESH for fault in faults)
         self.refuses_after_list = any(fault.name == REFUSE for fault in faults)
         self._asked: Counter[str] = Counter()
@@ -50,6 +67,7 @@ class Simulation:
             address = path.removeprefix("/")
             if self._is_fresh:
                 address = moved_back(address)
+            address = self._before.get(address, address)
             answer = Answer(*self._fleet.answer(f"/{address}"))
             if address in self._churning and int(address.rpartition(".")[2]) % 2:
                 # It was listed, and has gone since.
@@ -66,11 +84,19 @@ class Simulation:
         return answer, None
 
     def _listing(self, turn: int) -> bytes:
-        """Those that come and go are in every second list."""
+        """Those that come and go are in every second list, others after or up to some list."""
         _, body = self._fleet.answer(LIST)
-        if not self._churning or turn % 2 == 0:
+        absent = set(self._churning) if turn % 2 else set()
+        instead: dict[str, str] = {}
+        for fault, hit in self._timed:
+            if fault.name == ROLLS:
+                instead |= {ip: replaced(ip) for ip in hit[: turn // fault.lists]}
+            elif (fault.name == LEAVES) == (turn >= fault.lists):
+                absent.update(hit)
+        if not (absent or instead):
             return body
-        return json.dumps([ip for ip in json.loads(body) if ip not in self._churning]).encode()
+        listed = (instead.get(ip, ip) for ip in json.loads(body) if ip not in absent)
+        return json.dumps(list(listed)).encode()
 
     def _churning_addresses(self) -> frozenset[str]:
         all_addresses = frozenset(self._fleet.addresses)
@@ -112,6 +138,8 @@ def _addresses_hit(fault: Fault, fleet: SimulatedFleet, seed: int | None) -> fro
     if fault.block is not None:
         first, last = fault.block
         return frozenset(ip for ip in fleet.addresses if first <= IPv4Address(ip) <= last)
+    if fault.service is not None:
+        return frozenset(fleet.addresses_of(fault.service))
     if fault.turn is not None:
         hit, of = fault.turn
         return frozenset(ip for n, ip in enumerate(fleet.addresses) if n % of < hit)

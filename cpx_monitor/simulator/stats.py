@@ -41,6 +41,9 @@ class SimulatedFleet:
         random.Random(seed).shuffle(in_no_order)
         self._listing = _json(in_no_order)
 
+    def addresses_of(self, service: str) -> list[str]:
+        return [ip for ip in self.addresses if self._service_of[f"/{ip}"] == service]
+
     def answer(self, path: str) -> tuple[int, bytes]:
         """Status and JSON body for a path of the API."""
         if path == "/servers":

@@ -106,6 +106,7 @@ class TestCandidates:
                 "at-risk",
                 "track",
                 "wait",
+                "diff",
                 "plot",
                 "config",
                 "expect",

@@ -1,6 +1,7 @@
 """Every command line and every program of the pages in docs runs, in the order of its page."""
 
 import re
+import shlex
 import shutil
 import signal
 import ssl
@@ -15,18 +16,39 @@ from scripted_server import answer, fleet_script, instance_answer
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
-    *("record-an-incident", "what-is-missing", "proxy-and-tls", "make-it-yours", "as-a-library"),
+    *("record-an-incident", "what-is-missing", "what-changed", "proxy-and-tls", "make-it-yours"),
+    "as-a-library",
 ]
 WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "options", "reliability", "soak"]
 
 
+SIMULATOR = "$ cpx-server 8080 "
+
+
+def blocks(page):
+    return re.findall(r"```console\n(.*?)```", (DOCS / f"{page}.md").read_text("utf-8"), re.DOTALL)
+
+
+def examples_in(block):
+    """Command lines and what is shown below each."""
+    for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, shown = example.partition("\n")
+        yield command, shown
+
+
 def examples(page):
-    """Command lines and what is shown below each, in their order."""
-    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
-        for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, shown = example.partition("\n")
-            yield command, shown
+    """Those of all blocks but incidents, which have a simulator of their own, in their order."""
+    for block in blocks(page):
+        if not block.startswith(SIMULATOR):
+            yield from examples_in(block)
+
+
+INCIDENTS = [
+    pytest.param(block, id=f"{page}-{number}")
+    for page in PAGES
+    for number, block in enumerate(blocks(page))
+    if block.startswith(SIMULATOR)
+]
 
 
 def goes_on(command):
@@ -97,6 +119,23 @@ def test_the_commands_of_a_page_run(stage, tmp_path, page):
         assert ended.returncode in (0, 1, 2), f"{command}\n{ended.stdout}"
         assert "error: " not in ended.stdout
         assert "Traceback" not in ended.stdout
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_an_incident_is_as_its_page_shows(incident, environ, simulator, tmp_path):
+    (start, _), *then = examples_in(incident)
+    words = shlex.split(start.removeprefix(SIMULATOR.removeprefix("$ ")))
+    url = simulator("--seed=7", *words)
+    for command, shown in then:
+        ended = in_bash(command, {**environ, "CPX_URL": url}, tmp_path)
+        assert timeless(ended.stdout.replace(url, "http://localhost:8080")) == timeless(shown)
+
+
+def timeless(text):
+    """Without what differs from run to run."""
+    text = re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "<time>", text)
+    text = re.sub(r"[0-9]{2}:[0-9]{2}:[0-9]{2}", "<time>", text)
+    return re.sub(r"[0-9]+(\.[0-9]+)? (s|ms|min)\b", "<duration>", text)
 
 
 def sooner(command):

@@ -24,6 +24,7 @@ COMMANDS = {
     "averages": ["averages", f"--from={RECORDING}"],
     "at-risk": ["at-risk", f"--from={RECORDING}", "--threshold=3"],
     "track": ["track", "AuthService", f"--from={RECORDING}", "--speed=max"],
+    "diff": ["diff", RECORDING, RECORDING, "--ago=5s"],
     "config": ["config", "--max-cpu=80"],
 }
 PLACES = {

@@ -9,6 +9,10 @@ from typing import Any
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell
 from cpx_monitor.app.reports import (
+    Basis,
+    Change,
+    Changes,
+    FleetDiff,
     InstanceList,
     InstanceRow,
     Report,
@@ -39,8 +43,19 @@ def render_json(report: Report) -> str:
     if isinstance(report, ServicesAtRisk):
         document["threshold"] = report.threshold
         document["verdict"] = report.verdict
+    if isinstance(report, FleetDiff):
+        document["by_points"] = report.by_points
+        document["before"] = _moment(report.before)
     document["items"] = [_plain(item) for item in report.items]
     return json.dumps(document, indent=2) + "\n"
+
+
+def _moment(basis: Basis) -> dict[str, Any]:
+    return {
+        "source": basis.source,
+        "observed_at": timestamp(basis.observed_at),
+        "coverage": _plain(basis.coverage),
+    }
 
 
 def render_jsonl(report: Report, stamp: Stamp | None = None) -> str:
@@ -118,6 +133,8 @@ _COLUMNS: dict[type[Report], list[str]] = {
         "survives_losing_one",
     ],
     ServicesAtRisk: [*ServiceAtRisk._fields],
+    Changes: [*Change._fields],
+    FleetDiff: [*Change._fields],
 }
 
 

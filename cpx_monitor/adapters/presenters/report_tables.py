@@ -5,6 +5,9 @@ from functools import lru_cache
 from cpx_monitor.adapters.presenters.escape import unmistakable
 from cpx_monitor.adapters.presenters.layout import Cell, Column, Style, Table, draw
 from cpx_monitor.app.reports import (
+    Change,
+    Changes,
+    FleetDiff,
     InstanceList,
     InstanceRow,
     Report,
@@ -12,8 +15,9 @@ from cpx_monitor.app.reports import (
     ServicesAtRisk,
     Stamp,
     TrackRound,
+    counted,
 )
-from cpx_monitor.domain.health import HealthPolicy, Status
+from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
 MISSING = "-"
 
@@ -41,6 +45,8 @@ def table_of(report: Report, *, wide: bool = False, stamp: Stamp | None = None) 
             columns, rows = _services_at_risk(report, wide)
         case TrackRound():
             columns, rows = _track_round(report, wide)
+        case Changes() | FleetDiff():
+            columns, rows = _CHANGE_COLUMNS, [_change_cells(item) for item in report.items]
     if stamp is None:
         return Table(columns, rows)
     time = stamp.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -141,6 +147,38 @@ def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
             )
         )
     return columns, rows
+
+
+_CHANGE_COLUMNS = [
+    Column("Change", min_width=len("verdict")),
+    Column("IP", min_width=len("255.255.255.255")),
+    _SERVICE,
+    Column("Before", min_width=len(Status.UNHEALTHY)),
+    Column("After", min_width=len(Status.UNHEALTHY)),
+    _REASON,
+]
+
+
+def _change_cells(item: Change) -> tuple[str | Cell, ...]:
+    cells = (
+        item.change,
+        item.ip or MISSING,
+        MISSING if item.service is None else unmistakable(item.service),
+        _state_cell(item, item.before),
+        _state_cell(item, item.after),
+    )
+    return cells if item.reason is None else (*cells, item.reason)
+
+
+def _state_cell(item: Change, state: str | float | None) -> str | Cell:
+    """Cases: nothing; a mean of a load; a status or a verdict; a service; a number of instances."""
+    if state is None:
+        return MISSING
+    if item.metric is not None and not isinstance(state, str):
+        return f"{'CPU' if item.metric == 'cpu_percent' else 'memory'} {mean(state)}"
+    if isinstance(state, Status | Verdict):
+        return Cell(state, state)
+    return unmistakable(state) if isinstance(state, str) else counted(int(state), "instance")
 
 
 @lru_cache(maxsize=1024, typed=True)

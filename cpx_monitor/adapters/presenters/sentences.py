@@ -1,12 +1,16 @@
 """What is said of a report beside its table: a line for people, each."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cpx_monitor.app.ports import FleetUnavailable
 from cpx_monitor.app.reports import (
     Basis,
+    Change,
+    ChangeKind,
+    FleetDiff,
     Outage,
     Report,
     Round,
@@ -127,10 +131,46 @@ def rejected_warning(rejected: Sequence[str]) -> str:
 
 def no_risk_sentence(report: ServicesAtRisk) -> str:
     """For an ``at-risk`` that found nothing; what did not answer is not passed over."""
-    count = report.service_count
+    count = len(report.services)
     who = "the only service" if count == 1 else f"each of {count} services"
     enough = f"{counted(report.threshold, 'healthy instance')} or more"
     stale, unknown = report.basis.stale_list, report.basis.coverage.unknown
     of_when = f" according to a server list {age_of(stale)} old" if stale else ""
     sentence = f"no service is at risk{of_when}: {who} has {enough}"
     return f"{sentence}; {unknown} unknown" if unknown else sentence
+
+
+def diff_sentence(report: FleetDiff) -> str:
+    """What changed, and since when: ``2 gone, 1 new, all of AuthService, since …``."""
+    before, after = report.before.observed_at, report.basis.observed_at
+    age_s = (after - before).total_seconds()
+    apart = f"{span(abs(age_s))} {'earlier' if age_s >= 0 else 'later'}"
+    since = f"since {before:%Y-%m-%dT%H:%M:%SZ} ({apart})"
+    if not report.items:
+        return f"no difference {since}"
+    counts = Counter(item.change for item in report.items)
+    parts = [_counted_changes(kind, counts[kind]) for kind in ChangeKind if counts[kind]]
+    return f"{', '.join(parts)}{_all_of_one(report.items)}, {since}"
+
+
+def _counted_changes(kind: ChangeKind, number: int) -> str:
+    if kind is ChangeKind.MEAN:
+        return f"{counted(number, 'mean')} moved"
+    return counted(number, "status change") if kind is ChangeKind.STATUS else f"{number} {kind}"
+
+
+def _all_of_one(changes: Sequence[Change]) -> str:
+    services = {change.service for change in changes}
+    only = services.pop() if len(services) == 1 else None
+    return f", all of {only}" if only is not None and len(changes) > 1 else ""
+
+
+def span(seconds: float) -> str:
+    """Roughly, for people: ``12 s``, ``58 min``, ``3 h 5 min``, ``2 d 1 h``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

@@ -1,7 +1,7 @@
 """Reads recordings; ``format`` describes them."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -30,6 +30,10 @@ YEARS = range(1970, 9000)
 _MAX_TOLD = 5
 
 
+_Known = dict[str, tuple[datetime, Observation]]
+"""What was last seen of each address, and when."""
+
+
 class _PartMissing(Exception):
     """A round has fewer observations than its mark says."""
 
@@ -48,7 +52,7 @@ class Recording:
     def __init__(self, path: str, warn: Tell) -> None:
         self._path = path
         self._warn = warn
-        self._known: dict[str, tuple[datetime, Observation]] = {}
+        self._known: _Known = {}
         self._damaged = 0
 
     def rounds(self) -> Iterator[RecordedRound]:
@@ -93,36 +97,60 @@ class Recording:
             self._warn(f"{self._path}: an unfinished round was ignored")
 
     def last(self) -> Snapshot:
-        """The last complete round, filled up with what was last seen of those it did not ask.
+        """The last complete round, filled up with what was last seen of those it did not poll.
 
         Raises:
             FileUnusable: there is none, or no such file, or it is no recording.
         """
-        last: Snapshot | None = None
-        failed: list[RecordedRound] = []
-        for recorded in self.rounds():
-            if isinstance(recorded.outcome, Snapshot):
-                last, failed = recorded.outcome, []
-            else:
-                failed.append(recorded)
-        known = self._known
-        if last is None:
-            raise FileUnusable(f"{self._path} holds no complete round")
+        last, known, failed = self._closest(lambda recorded, before: True)
         if failed:
             rounds = "round" if len(failed) == 1 else f"{len(failed)} rounds"
             self._warn(
                 f"{self._path}: the last {rounds} failed, from {failed[0].observed_at:%H:%M:%S}:"
                 f" {failed[-1].outcome}"
             )
-        if last.not_polled:
+        return self._filled_up(last, known, "the last round")
+
+    def nearest(self, moment: datetime) -> Snapshot:
+        """The complete round that began nearest to that moment, of several the later one; filled
+        up as the last one is.
+
+        Raises:
+            FileUnusable: there is none, or no such file, or it is no recording.
+        """
+
+        def is_closer(recorded: RecordedRound, before: Snapshot) -> bool:
+            return abs(recorded.observed_at - moment) <= abs(before.observed_at - moment)
+
+        chosen, known, _ = self._closest(is_closer)
+        return self._filled_up(chosen, known, "that round")
+
+    def _closest(
+        self, is_closer: Callable[[RecordedRound, Snapshot], bool]
+    ) -> tuple[Snapshot, _Known, list[RecordedRound]]:
+        """The round chosen, what was known in it, and the rounds after it that failed."""
+        chosen: tuple[Snapshot, _Known] | None = None
+        failed: list[RecordedRound] = []
+        for recorded in self.rounds():
+            if not isinstance(recorded.outcome, Snapshot):
+                failed.append(recorded)
+            elif chosen is None or is_closer(recorded, chosen[0]):
+                # Every round makes a dict of its own.
+                chosen, failed = (recorded.outcome, self._known), []
+        if chosen is None:
+            raise FileUnusable(f"{self._path} holds no complete round")
+        return *chosen, failed
+
+    def _filled_up(self, snapshot: Snapshot, known: _Known, which: str) -> Snapshot:
+        if snapshot.not_polled:
             oldest = min(seen_at for seen_at, _ in known.values())
-            age_s = (last.observed_at - oldest).total_seconds()
+            age_s = (snapshot.observed_at - oldest).total_seconds()
             self._warn(
-                f"{len(last.not_polled)} of {len(known)} instances were not polled in the last"
-                f" round: what is shown of them is up to {age_s:.0f} s older"
+                f"{len(snapshot.not_polled)} of {len(known)} instances were not polled in {which}:"
+                f" what is shown of them is up to {age_s:.0f} s older"
             )
         all_seen = in_address_order(seen for _, seen in known.values())
-        return last._replace(observations=all_seen, not_polled=())
+        return snapshot._replace(observations=all_seen, not_polled=())
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:

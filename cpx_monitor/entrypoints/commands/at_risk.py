@@ -2,6 +2,7 @@
 
 from cpx_monitor.adapters.expectations import read_expectation
 from cpx_monitor.adapters.presenters.nagios import render_unknown
+from cpx_monitor.app.changes import VerdictFeed
 from cpx_monitor.app.reports import ServicesAtRisk
 from cpx_monitor.app.use_cases import at_risk
 from cpx_monitor.entrypoints.bootstrap import Connect
@@ -36,6 +37,7 @@ def _run(arguments: Arguments, console: Console, connect: Connect) -> int:
         connect,
         REPORT,
         lambda snapshot, policy, only: at_risk(snapshot, policy, threshold, only, expected),
+        VerdictFeed(),
         [each.service for each in expected],
         options.OUTPUT_OF_A_CHECK,
     )

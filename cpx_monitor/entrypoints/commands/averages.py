@@ -1,8 +1,10 @@
 """Per service: its instances, how many are healthy, mean CPU and memory."""
 
+from cpx_monitor.app.changes import MeanFeed
 from cpx_monitor.app.reports import ServiceAverages
 from cpx_monitor.app.use_cases import averages
 from cpx_monitor.entrypoints.bootstrap import Connect
+from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.reporting.once import report_on
 from cpx_monitor.entrypoints.terminal.console import Console
@@ -11,4 +13,6 @@ REPORT = ServiceAverages
 
 
 def run(arguments: Arguments, console: Console, connect: Connect) -> int:
-    return report_on(arguments, console, connect, REPORT, averages)
+    return report_on(
+        arguments, console, connect, REPORT, averages, MeanFeed(arguments.value(options.BY))
+    )

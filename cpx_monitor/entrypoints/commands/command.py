@@ -67,7 +67,10 @@ class Command(NamedTuple):
         repeatable = (
             f"[{each.name}={each.metavar}]..." for each in self.options if each.is_repeatable
         )
-        arguments = (each.metavar + "..." * each.is_repeatable for each in self.arguments)
+        arguments = (
+            f"[{each.metavar}]" if each.is_optional else each.metavar + "..." * each.is_repeatable
+            for each in self.arguments
+        )
         return " ".join([self.words, *arguments, *repeatable, "[options]"])
 
     @property

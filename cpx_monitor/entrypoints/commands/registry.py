@@ -8,7 +8,7 @@ from cpx_monitor.entrypoints.options.words import without_credentials
 
 _MODULES = "cpx_monitor.entrypoints.commands"
 _ROWS = Group("rows", (options.SERVICE, *options.ORDER))
-_OUTPUT = Group("output", (*options.STYLE, options.EVERY, options.COUNT))
+_OUTPUT = Group("output", (*options.STYLE, options.EVERY, options.COUNT, options.CHANGES))
 
 COMMANDS = {
     command.name: command
@@ -42,7 +42,11 @@ instance: the same load on one instance less is still within the limits.
   cpx-monitor averages --sort-by=unhealthy --reverse --top=3
   cpx-monitor averages -o json | jq '.items[].cpu_percent.mean'
 """,
-            groups=(_ROWS, _OUTPUT, options.THE_FLEET),
+            groups=(
+                _ROWS,
+                _OUTPUT._replace(options=(*_OUTPUT.options, options.BY_OF_CHANGES)),
+                options.THE_FLEET,
+            ),
             module=f"{_MODULES}.averages",
         ),
         Command(
@@ -98,6 +102,7 @@ how old it is.
                         options.COLOR,
                         options.EVERY_WITHOUT_END,
                         options.COUNT_WITHOUT_END,
+                        options.CHANGES_WITHOUT_END,
                         options.RECORD,
                         options.SPEED,
                     ),
@@ -129,6 +134,33 @@ the API never answered.
                 options.THE_FLEET,
             ),
             module=f"{_MODULES}.wait",
+        ),
+        Command(
+            name="diff",
+            summary="what changed between two recordings, or a recording and now",
+            about="""\
+Instances that are gone, new, or of another service, status changes, and
+services whose mean CPU or memory moved. Of a recording the last round counts,
+or with --ago the one nearest to so long before. The exit code is 0 where there
+is no difference and 2 where there is one.
+""",
+            examples="""\
+  cpx-monitor list --record=before.jsonl
+  cpx-monitor diff before.jsonl
+  cpx-monitor diff before.jsonl after.jsonl --service=AuthService
+  cpx-monitor diff --ago=1h incident.jsonl
+""",
+            arguments=(options.BEFORE, options.AFTER),
+            groups=(
+                Group("", (options.BY, options.AGO, options.SERVICE)),
+                Group("output", options.STYLE),
+                options.THE_FLEET._replace(
+                    options=tuple(
+                        each for each in options.THE_FLEET.options if each is not options.FROM
+                    )
+                ),
+            ),
+            module=f"{_MODULES}.diff",
         ),
         Command(
             name="plot",

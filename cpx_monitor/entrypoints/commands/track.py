@@ -14,6 +14,7 @@ from cpx_monitor.adapters.presenters.sentences import (
 )
 from cpx_monitor.adapters.presenters.summary import summary_text
 from cpx_monitor.adapters.recordings.replay import Replay
+from cpx_monitor.app.changes import InstanceFeed
 from cpx_monitor.app.history import History
 from cpx_monitor.app.ordering import Order, arranged
 from cpx_monitor.app.pace import every
@@ -28,9 +29,16 @@ from cpx_monitor.entrypoints.options.fleet_options import (
     policy_of,
     recording_to_write,
 )
+from cpx_monitor.entrypoints.reporting.feed import ChangesView, refuse_order_of_changes
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
 from cpx_monitor.entrypoints.reporting.repeat import Repeat, endless
-from cpx_monitor.entrypoints.reporting.rounds import banner, is_live, round_line, show_rounds
+from cpx_monitor.entrypoints.reporting.rounds import (
+    View,
+    banner,
+    is_live,
+    round_line,
+    show_rounds,
+)
 from cpx_monitor.entrypoints.terminal.console import Console
 
 REPORT = TrackRound
@@ -54,8 +62,14 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         rounds = track(played, played, service, policy, pace)
         rounds = _with_warning_of_another(rounds, recording, played, console)
     is_replay = recording is not None
-    view = TrackView(fleet_options.source.name, is_replay, repeat, order, output, console)
-    show_rounds(rounds, view, output, console, is_replay=is_replay)
+    view: View
+    if arguments.flag(options.CHANGES):
+        refuse_order_of_changes(arguments)
+        view = ChangesView(InstanceFeed(), (), fleet_options.source.name, output, console)
+    else:
+        view = TrackView(fleet_options.source.name, is_replay, repeat, order, output, console)
+    live = is_live(output, console) and isinstance(view, TrackView)
+    show_rounds(rounds, view, console, live=live, is_replay=is_replay)
     # Being told to stop is how tracking ends, and what it came to is data enough.
     return exit_codes.DONE
 
@@ -115,7 +129,8 @@ class TrackView:
         return track_frame(shown._replace(report=chosen), instances, heading, style, height)
 
     def append(self, shown: Round[TrackRound]) -> None:
-        rows = self._output.rendered(arranged(shown.report, self._order), shown.stamp)
+        output = self._output.continued() if shown.number > 1 else self._output
+        rows = output.rendered(arranged(shown.report, self._order), shown.stamp)
         self._console.write(rows + round_line(shown, self._source, self._output))
         for warning in self._warnings:
             self._console.warn(warning)

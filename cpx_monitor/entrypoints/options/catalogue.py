@@ -227,6 +227,18 @@ FOR = Option(
     "<rounds>",
     default="1",
 )
+CHANGES = _flag("--changes", "with --every: only what differs from the round before")
+BY = Option(
+    "--by", values.points, "how far a service's mean must move to be told", "<points>", default="10"
+)
+CHANGES_WITHOUT_END = CHANGES._replace(meaning="only what differs from the round before")
+BY_OF_CHANGES = BY._replace(meaning="with --changes: how far a mean must move to be told")
+AGO = Option(
+    "--ago",
+    values.age_s,
+    "compare with the round nearest to so long before: 90s, 5m, 1h, 2d",
+    "<time>",
+)
 RECORD = Option(
     "--record", values.file, "append what was seen to a recording", "<file>", completes=FILES
 )
@@ -243,6 +255,13 @@ SPEED = Option(
 # Positional arguments.
 TRACKED_SERVICE = Option(
     "<service>", str, "its name (case-insensitive)", "<service>", completes=SERVICES
+)
+BEFORE = Option("<before>", values.file, "a recording", "<before>", completes=FILES)
+AFTER = BEFORE._replace(
+    name="<after>",
+    meaning="another recording; by default, what runs now",
+    metavar="<after>",
+    is_optional=True,
 )
 RECORDING = Option("<recording>", values.file, "a recording", "<recording>", completes=FILES)
 WAITED_SERVICES = TRACKED_SERVICE._replace(

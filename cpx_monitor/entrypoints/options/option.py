@@ -37,6 +37,7 @@ class Option(NamedTuple, Generic[T]):
         default_note: what the help text says of the default instead of that text.
         variable: the environment variable that sets it.
         is_secret: its text is never repeated.
+        is_optional: of positional arguments, which otherwise must be given.
         choices: the texts that completion offers; where there are none, ``completes`` says what
             it offers.
     """
@@ -51,6 +52,7 @@ class Option(NamedTuple, Generic[T]):
     short: str = ""
     is_secret: bool = False
     is_repeatable: bool = False
+    is_optional: bool = False
     choices: tuple[str, ...] = ()
     completes: str = ""
 

@@ -31,13 +31,34 @@ def percentage(text: str) -> float:
     return int(value) if value.is_integer() else value
 
 
+def _seconds(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    return float(found[1]) * _SECONDS_IN[found[2]] if found else 0.0
+
+
 def duration_s(text: str) -> float:
     """Seconds, or with a unit: ``5``, ``0.5``, ``5s``, ``200ms``, ``1m``, ``1h``."""
-    found = _DURATION.fullmatch(text)
-    seconds = float(found[1]) * _SECONDS_IN[found[2]] if found else 0.0
+    seconds = _seconds(text)
     if not 0.001 <= seconds <= MAX_DURATION_S:
         raise ValueError("expected a time such as 5, 0.5, 5s, 200ms or 1m, one day at most")
     return seconds
+
+
+def age_s(text: str) -> float:
+    """Like ``duration_s``, also in days, and without a limit: ``90s``, ``1h``, ``2d``."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?(ms|s|m|h|d)?", text, re.ASCII):
+        raise ValueError("expected a time such as 90s, 5m, 1h or 2d")
+    if text.endswith("d"):
+        return float(text[:-1]) * 86_400
+    return _seconds(text)
+
+
+def points(text: str) -> float:
+    """Percentage points."""
+    try:
+        return percentage(text)
+    except ValueError:
+        raise ValueError("expected percentage points from 0 to 100") from None
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:

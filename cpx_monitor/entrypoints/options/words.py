@@ -87,7 +87,7 @@ def _check(command: Readable, argv: Sequence[str]) -> None:
         if options.count(name) > 1 and not command.option_of[name].is_repeatable:
             raise UsageError(f"{name} is given more than once")
     expected = command.arguments
-    if len(arguments) < len(expected):
+    if len(arguments) < sum(not each.is_optional for each in expected):
         missing = expected[len(arguments)].metavar
         raise UsageError(f"{command.words} needs {missing}", _usage_hint(command))
     takes_more = bool(expected) and expected[-1].is_repeatable

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Callable, Collection
 from itertools import islice
 
+from cpx_monitor.app.changes import Feed
+from cpx_monitor.app.memory import ServiceMemory
 from cpx_monitor.app.ordering import arranged, the_services
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
@@ -18,9 +20,10 @@ from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
 from cpx_monitor.entrypoints.options.option import Option
 from cpx_monitor.entrypoints.reporting.closing import sum_up
+from cpx_monitor.entrypoints.reporting.feed import ChangesView, changes_are_wanted
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
 from cpx_monitor.entrypoints.reporting.repeat import repeat_of
-from cpx_monitor.entrypoints.reporting.rounds import ReportView, show_rounds
+from cpx_monitor.entrypoints.reporting.rounds import ReportView, is_live, show_rounds
 from cpx_monitor.entrypoints.reporting.verdict import exit_code_of
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 
@@ -33,11 +36,13 @@ def report_on(
     connect: Connect,
     kind: type[Report],
     use_case: UseCase,
+    feed: Feed,
     expected: Collection[str] = (),
     output_option: Option[str] = options.OUTPUT,
 ) -> int:
-    """Poll the fleet, make the report, write it; the exit code. ``expected`` are services that
-    may be named though none of their instances is listed.
+    """Poll the fleet, make the report, write it; the exit code. ``feed`` finds what changes from
+    round to round; ``expected`` are services that may be named though none of their instances is
+    listed.
     """
     fleet_options, policy = (
         FleetOptions.from_arguments(arguments),
@@ -46,9 +51,10 @@ def report_on(
     output = Output.from_arguments(arguments, console, output_option)
     order, repeat = order_of(arguments, kind), repeat_of(arguments, output_option)
     wanted = arguments.texts(options.SERVICE)
+    prints_changes = changes_are_wanted(arguments, repeat)
     fleet, clock = connected(arguments, fleet_options, console, connect)
 
-    was_listed = False
+    was_listed, memory = False, ServiceMemory()
 
     def poll() -> Report:
         nonlocal was_listed
@@ -56,12 +62,13 @@ def report_on(
         if was_listed and not snapshot.observations:
             # What was last known stays in view.
             raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
-        was_listed = True
-        only: Collection[str] | None = None
-        if wanted and why_no_verdict(snapshot) is None:
+        is_first, was_listed = not was_listed, True
+        only: Collection[str] | None = wanted or None
+        if wanted and why_no_verdict(snapshot) is None and (is_first or not prints_changes):
             only = the_services(snapshot, wanted, expected)
-        elif wanted:
-            only = wanted
+        if prints_changes:
+            # All of it: a service that vanishes is news, and no reason to fail.
+            return use_case(memory.filled(snapshot), policy, None)
         return arranged(use_case(snapshot, policy, only), order)
 
     if repeat is None:
@@ -73,7 +80,9 @@ def report_on(
             sum_up(report, output, console, is_recorded=is_recorded)
         return exit_code_of(report)
     pace = islice(every(clock, repeat.every_s), repeat.rounds)
-    view = ReportView(repeat, order, output, console)
-    return show_rounds(
-        rounds(poll, lambda before, reason: before, clock, pace), view, output, console
-    )
+    polled = rounds(poll, lambda before, reason: before, clock, pace)
+    if prints_changes:
+        view = ChangesView(feed, wanted, fleet_options.source.name, output, console)
+        return show_rounds(polled, view, console, live=False)
+    live = is_live(output, console)
+    return show_rounds(polled, ReportView(repeat, order, output, console), console, live=live)

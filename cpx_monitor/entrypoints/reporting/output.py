@@ -50,11 +50,13 @@ class Output(NamedTuple):
     def is_wide(self) -> bool:
         return self.format == "wide"
 
+    def continued(self) -> "Output":
+        """For what follows what was written before: it has no headers of its own."""
+        return self._replace(style=self.style._replace(headers=False))
+
     def rendered(self, report: Report, stamp: Stamp | None = None) -> str:
-        """With a stamp as one of several, of which only the first has headers."""
+        """With a stamp as one of several rounds."""
         style = self.style
-        if stamp is not None and stamp.round > 1:
-            style = style._replace(headers=False)
         if self.is_for_people:
             return render_table(report, style, wide=self.is_wide, stamp=stamp)
         if self.format == "nagios" and isinstance(report, ServicesAtRisk):

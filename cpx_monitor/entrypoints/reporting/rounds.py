@@ -55,17 +55,17 @@ def is_live(output: Output, console: Console) -> bool:
 def show_rounds(
     rounds: Iterable[Round[Any]],
     view: View,
-    output: Output,
     console: Console,
     *,
+    live: bool,
     is_replay: bool = False,
 ) -> int:
-    """Show each round; the exit code is the last one's, 0 where it was told to stop.
+    """Show each round, where it is ``live`` as a frame; the exit code is the last one's, 0 where it
+    was told to stop.
 
     Raises:
         FleetUnavailable, NoSuchService: the first round fails.
     """
-    live = is_live(output, console)
     last: Round[Any] | None = None
     was_told_to_stop = False
     try:
@@ -127,7 +127,10 @@ class ReportView:
 
     def append(self, shown: Round[Report]) -> None:
         is_whole = shown.outage is None
-        text = self._output.rendered(shown.report, shown.stamp) if is_whole else ""
+        text = ""
+        if is_whole:
+            output = self._output.continued() if shown.number > 1 else self._output
+            text = output.rendered(shown.report, shown.stamp)
         source = shown.report.basis.source
         self._console.write(text + round_line(shown, source, self._output))
         if is_whole:

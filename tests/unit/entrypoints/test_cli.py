@@ -7,7 +7,9 @@ from support import SimulatedClock, instance
 
 from cpx_monitor import __version__
 from cpx_monitor.adapters.in_memory import InMemoryFleet
+from cpx_monitor.adapters.recordings.writer import RecordingFleet
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.domain.fleet import Instance, Unknown
 from cpx_monitor.entrypoints.bootstrap import connect
 from cpx_monitor.entrypoints.cli import run
 from cpx_monitor.entrypoints.commands.registry import COMMANDS
@@ -26,8 +28,8 @@ def test_without_a_command_it_names_the_commands():
         3,
         "",
         "error: no command is given\n"
-        "hint:  one of list, averages, at-risk, track, wait, plot, config, expect, completion;"
-        " see `cpx-monitor --help`\n",
+        "hint:  one of list, averages, at-risk, track, wait, diff, plot, config, expect,"
+        " completion; see `cpx-monitor --help`\n",
     )
 
 
@@ -214,3 +216,139 @@ class TestACheckForNagios:
     def test_is_one_document_and_of_at_risk_only(self):
         assert "nagios is one document" in call("at-risk", "--demo", "-o", "nagios", "--every=1")[2]
         assert call("list", "--demo", "-o", "nagios")[0] == 3
+
+
+LATER = [Instance("10.58.1.1", "AuthService", 97, 20), Instance("10.58.1.3", "AuthService", 30, 40)]
+EARLIER = [Instance("10.58.1.1", "AuthService", 10, 20), Instance("10.58.1.2", "AuthService", 5, 9)]
+
+
+@pytest.fixture
+def recording_of(tmp_path):
+    """Makes a recording of these rounds, the given time apart."""
+
+    def record(*rounds, apart_s=5):
+        path, clock = str(tmp_path / "recording.jsonl"), SimulatedClock()
+        fleet = RecordingFleet(InMemoryFleet(rounds, clock), path, clock, print)
+        for _ in rounds:
+            fleet.snapshot()
+            clock.pass_s(apart_s)
+        fleet.close()
+        return path
+
+    return record
+
+
+class TestDiff:
+    @pytest.fixture
+    def before(self, recording_of):
+        return recording_of(EARLIER)
+
+    def test_begins_with_what_it_comes_to(self, before):
+        code, out, _ = call("diff", before, "--by=100", connect=in_memory(LATER))
+
+        assert code == 2
+        first, _, _, *rows = out.splitlines()
+        assert first.startswith("1 gone, 1 new, 1 status change, all of AuthService, since ")
+        assert [row.split()[:2] for row in rows] == [
+            ["gone", "10.58.1.2"],
+            ["new", "10.58.1.3"],
+            ["status", "10.58.1.1"],
+        ]
+
+    def test_without_a_difference_ends_with_0(self, before):
+        code, out, _ = call("diff", before, connect=in_memory(EARLIER))
+
+        assert code == 0
+        assert out.startswith("no difference since ")
+
+    def test_where_something_is_unknown_without_a_difference_ends_with_1(self, recording_of):
+        silent = [*EARLIER, Unknown("10.58.1.9", "timed out after 5 s")]
+
+        assert call("diff", recording_of(silent), connect=in_memory(silent))[0] == 1
+
+    def test_of_two_recordings_polls_nothing(self, before):
+        nowhere = {"CPX_URL": "http://127.0.0.1:1"}
+
+        assert call("diff", before, **nowhere)[0] == 3
+        assert call("diff", before, before, **nowhere)[0] == 0
+
+    def test_of_two_recordings_refuses_an_api_beside_them(self, before):
+        code, _, err = call("diff", before, before, "--demo")
+
+        assert code == 3
+        assert err.endswith("hint:  leave one of them out\n")
+
+    def test_with_ago_compares_with_the_round_nearest_to_it(self, recording_of):
+        path = recording_of(EARLIER, LATER, LATER, apart_s=60)
+
+        code, out, _ = call("diff", path, path, "--ago=110s")
+
+        assert code == 2
+        assert "(2 min earlier)" in out.splitlines()[0]
+
+    def test_names_a_service_that_neither_has(self, before):
+        code, _, err = call("diff", before, "--service=AuthServce", connect=in_memory(LATER))
+
+        assert (code, "did you mean AuthService?" in err) == (3, True)
+
+    def test_warns_of_two_different_fleets(self, before):
+        _, _, err = call("diff", before, "--demo")
+
+        assert "warning: two different fleets? before: memory, after: demo" in err
+
+
+class TestChanges:
+    def test_of_the_first_round_says_on_stderr_how_the_fleet_is_and_then_prints_events(self):
+        fleet = in_memory(EARLIER, LATER)
+        code, out, err = call("list", "--changes", "--every=0.01", "--count=2", connect=fleet)
+
+        assert code == 0
+        assert [line.split()[2:4] for line in out.splitlines()[2:]] == [
+            ["gone", "10.58.1.2"],
+            ["new", "10.58.1.3"],
+            ["status", "10.58.1.1"],
+        ]
+        assert err.startswith("2 instances, 2 healthy")
+
+    def test_of_a_status_prints_what_turns_into_it_or_away_from_it(self):
+        words = ("list", "--changes", "--status=unhealthy", "--every=0.01", "--count=3")
+        fleet = in_memory(EARLIER, LATER, EARLIER)
+        out = call(*words, "-o", "csv", "--no-headers", connect=fleet)[1]
+
+        assert [line.split(",")[2:7] for line in out.splitlines()] == [
+            ["status", "10.58.1.1", "AuthService", "Healthy", "Unhealthy"],
+            ["status", "10.58.1.1", "AuthService", "Unhealthy", "Healthy"],
+        ]
+
+    def test_tells_an_outage_when_it_begins_and_when_it_is_over(self):
+        down = FleetUnavailable("cannot reach CPX: refused", Trouble.UNREACHABLE)
+        fleet = in_memory(EARLIER, down, down, down, EARLIER)
+        words = ("averages", "--changes", "--every=0.05", "--count=5")
+        _, out, err = call(*words, connect=fleet)
+
+        told = [line for line in err.splitlines() if "missed" not in line]
+        assert out == ""
+        assert told[1:] == [
+            "warning: round 2 failed: cannot reach CPX: refused",
+            "warning: round 5: CPX answers again, after 3 failed",
+        ]
+
+    def test_without_every_is_refused(self):
+        assert call("at-risk", "--demo", "--changes")[2] == (
+            "error: --changes compares rounds, and this polls once\nhint:  add --every=<s>\n"
+        )
+
+    @pytest.mark.parametrize("words", [["list", "--every=1"], ["track", "AuthService"]])
+    def test_with_an_order_of_rows_is_refused(self, words):
+        code, _, err = call(*words, "--demo", "--changes", "--top=3")
+
+        assert code == 3
+        assert err.startswith("error: --top arranges rows, and --changes prints events")
+
+    def test_of_track_prints_events_and_no_summary(self):
+        words = ("track", "AuthService", "--changes", "--every=0.01", "--count=2")
+        code, out, err = call(*words, connect=in_memory(EARLIER, LATER))
+
+        assert code == 0
+        assert len(out.splitlines()) == 5
+        assert "round" not in err

@@ -114,3 +114,39 @@ def test_a_message_states_its_status_length_and_whether_the_connection_is_kept()
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
         b"Content-Length: 2\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{}"
     )
+
+
+def listed(simulated):
+    return {int(ip.rpartition(".")[2]) for ip in json.loads(ask(simulated, "/servers").body)}
+
+
+def test_a_service_may_be_the_target():
+    simulated = simulation("load-60@AuthService")
+
+    body = json.loads(ask(simulated, "/10.58.1.12").body)
+    assert (body["service"], body["cpu"], body["memory"]) == ("AuthService", "60%", "60%")
+    with pytest.raises(ValueError, match="there is no service AuthServce; there are Perm"):
+        parse_fault("never@AuthServce")
+
+
+def test_instances_leave_and_join_after_so_many_lists():
+    simulated = simulation("leaves-after-2@10.58.1.1", "joins-after-1@10.58.1.2", instances=3)
+
+    assert [listed(simulated) for _ in range(4)] == [{1, 3}, {1, 2, 3}, {2, 3}, {2, 3}]
+
+
+def test_a_rolling_replacement_takes_one_instance_after_the_other():
+    simulated = simulation("rolls-every-1@AuthService")
+
+    rounds = [
+        sorted(
+            ip for ip in json.loads(ask(simulated, "/servers").body) if ip.endswith((".2", "12"))
+        )
+        for _ in range(3)
+    ]
+    assert rounds == [
+        ["10.58.1.12", "10.58.1.2"],
+        ["10.158.1.2", "10.58.1.12"],
+        ["10.158.1.12", "10.158.1.2"],
+    ]
+    assert json.loads(ask(simulated, "/10.158.1.2").body)["service"] == "AuthService"
