@@ -24,7 +24,7 @@ from cpx_monitor.domain.health import Status, Verdict
 # Sorting by status or verdict is for finding what is wrong.
 _WORST_FIRST: tuple[Status | Verdict, ...] = (
     *(Status.UNHEALTHY, Status.UNKNOWN, Status.HEALTHY),
-    *(Verdict.AT_RISK, Verdict.POSSIBLY_AT_RISK, Verdict.OK),
+    *(Verdict.AT_RISK, Verdict.POSSIBLY_AT_RISK, Verdict.NO_HEADROOM, Verdict.OK),
 )
 
 

@@ -84,6 +84,9 @@ class Load(NamedTuple):
     memory_percent: float
 
 
+ASSUMED_OF_A_LOSS = "the load of a lost instance spreads evenly over the others of its service"
+
+
 class ServiceAverage(NamedTuple):
     """``if_one_is_lost`` is the mean load once one of the instances that answered is gone and the
     others carry its share; None where fewer than two answered.
@@ -124,7 +127,8 @@ class ServiceAtRisk(NamedTuple):
 class ServicesAtRisk(NamedTuple):
     """Only the services that are not OK, out of the ``services`` that were judged.
 
-    ``verdict`` is the worst of all; None where there is none.
+    ``verdict`` is the worst of all; None where there is none. ``headroom`` says whether those
+    without headroom are among them.
     """
 
     basis: Basis
@@ -132,6 +136,7 @@ class ServicesAtRisk(NamedTuple):
     verdict: Verdict | None
     services: tuple[str, ...]
     items: tuple[ServiceAtRisk, ...]
+    headroom: bool = False
 
 
 def worst_verdict(items: Sequence[ServiceAtRisk]) -> Verdict:

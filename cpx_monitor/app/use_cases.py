@@ -76,9 +76,12 @@ def at_risk(
     threshold: int,
     only: Container[str] | None = None,
     expected: Sequence[Expected] = (),
+    *,
+    headroom: bool = False,
 ) -> ServicesAtRisk:
     """The services with fewer than ``threshold`` healthy instances, or with fewer instances than
-    ``expected``, the fewest healthy first. A service that is expected and not there is one of them.
+    ``expected``, the fewest healthy first. A service that is expected and not there is one of them;
+    with ``headroom`` so is one that would not survive losing an instance.
     """
     basis = basis_of(snapshot, policy)
     unattributed = snapshot.unattributed
@@ -90,6 +93,11 @@ def at_risk(
         _judged(service, policy, threshold, unattributed, expected_of.get(service.name))
         for service in services
     ]
+    if headroom:
+        judged = [
+            _with_headroom(item, service, policy)
+            for item, service in zip(judged, services, strict=True)
+        ]
     endangered = [item for item in judged if item.verdict is not Verdict.OK]
     return ServicesAtRisk(
         basis=basis,
@@ -97,6 +105,7 @@ def at_risk(
         verdict=worst_verdict(judged) if basis.no_verdict_because is None else None,
         services=tuple(item.service for item in judged),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
+        headroom=headroom,
     )
 
 
@@ -169,12 +178,23 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(math.fsum(ranked) / len(ranked), ranked[0], ranked[nearest_rank - 1], ranked[-1])
 
 
+def load_if_lost(instances: Sequence[Instance], lost: int) -> Load | None:
+    """The mean load of the others if so many were lost and theirs spread evenly over the others;
+    None where none would be left.
+    """
+    others = len(instances) - lost
+    if others <= 0:
+        return None
+    cpu = math.fsum(each.cpu_percent for each in instances)
+    memory = math.fsum(each.memory_percent for each in instances)
+    return Load(cpu / others, memory / others)
+
+
 def _average(service: Service, policy: HealthPolicy) -> ServiceAverage:
     cpu = [instance.cpu_percent for instance in service.answered]
     memory = [instance.memory_percent for instance in service.answered]
     healthy = _healthy(service, policy)
-    others = len(service.answered) - 1
-    lost = Load(math.fsum(cpu) / others, math.fsum(memory) / others) if others > 0 else None
+    lost = load_if_lost(service.answered, 1)
     return ServiceAverage(
         service=service.name,
         instances=service.size,
@@ -231,6 +251,21 @@ def _judged(
         unhealthy_ips=tuple(instance.ip for instance in unhealthy),
         expected=number,
     )
+
+
+def _with_headroom(item: ServiceAtRisk, service: Service, policy: HealthPolicy) -> ServiceAtRisk:
+    """Cases: it has a worse verdict; it survives; nothing would be left of it; too little."""
+    average = _average(service, policy)
+    if item.verdict is not Verdict.OK or average.survives_losing_one:
+        return item
+    lost = average.if_one_is_lost
+    reason = "a single instance has all of its load"
+    if lost is not None:
+        load = Load(round(lost.cpu_percent, 1), round(lost.memory_percent, 1))
+        # Never within the limits only for having been rounded.
+        excess = policy.excess(*load) or policy.excess(*lost)
+        reason = f"if one of {len(service.answered)} is lost: {excess}"
+    return item._replace(verdict=Verdict.NO_HEADROOM, reason=reason)
 
 
 def _shortage(

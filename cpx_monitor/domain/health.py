@@ -20,9 +20,12 @@ class Status(StrEnum):
 
 
 class Verdict(StrEnum):
-    """From the best to the worst."""
+    """From the best to the worst. Without headroom is a service that is well, and would not survive
+    losing an instance.
+    """
 
     OK = "OK"
+    NO_HEADROOM = "NoHeadroom"
     POSSIBLY_AT_RISK = "PossiblyAtRisk"
     AT_RISK = "AtRisk"
 

@@ -16,8 +16,8 @@ from scripted_server import answer, fleet_script, instance_answer
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
-    *("record-an-incident", "what-is-missing", "what-changed", "proxy-and-tls", "make-it-yours"),
-    "as-a-library",
+    *("record-an-incident", "what-is-missing", "what-changed", "could-we-lose-one"),
+    *("proxy-and-tls", "make-it-yours", "as-a-library"),
 ]
 WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "options", "reliability", "soak"]
 

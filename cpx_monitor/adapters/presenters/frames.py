@@ -19,7 +19,12 @@ from cpx_monitor.adapters.presenters.layout import (
     without_color,
 )
 from cpx_monitor.adapters.presenters.report_tables import MISSING, load_cell, mean, table_of
-from cpx_monitor.adapters.presenters.sentences import footer, last_known_sentence, no_risk_sentence
+from cpx_monitor.adapters.presenters.sentences import (
+    assumption_of,
+    footer,
+    last_known_sentence,
+    no_risk_sentence,
+)
 from cpx_monitor.app.reports import (
     InstanceRow,
     Report,
@@ -107,6 +112,8 @@ def report_frame(
         above.insert(-1, report.basis.no_verdict_because)
     elif isinstance(report, ServicesAtRisk) and not report.items:
         above.insert(-1, no_risk_sentence(report))
+    if assumption := assumption_of(report, wide=wide):
+        above.insert(-1, assumption)
     return _framed(above, report.items, table, style, height)
 
 

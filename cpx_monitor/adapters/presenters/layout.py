@@ -13,6 +13,7 @@ _COLOR_OF: dict[str, str] = {
     Status.UNHEALTHY: "RED",
     Status.UNKNOWN: "YELLOW",
     Verdict.OK: "GREEN",
+    Verdict.NO_HEADROOM: "YELLOW",
     Verdict.POSSIBLY_AT_RISK: "YELLOW",
     Verdict.AT_RISK: "RED",
 }

@@ -37,6 +37,8 @@ def _sentence(report: ServicesAtRisk) -> str:
     possible = _counted(report, Verdict.POSSIBLY_AT_RISK)
     parts = [f"{counted(certain, 'service')} at risk"] if certain else []
     parts += [f"{counted(possible, 'service')} possibly at risk"] if possible else []
+    tight = _counted(report, Verdict.NO_HEADROOM)
+    parts += [f"{counted(tight, 'service')} without headroom"] if tight else []
     names = [f"{each.service} {each.healthy}/{each.instances}" for each in report.items]
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     return f"{', '.join(parts)}: {', '.join(names[:_MAX_NAMED])}{more}"

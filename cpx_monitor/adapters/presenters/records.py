@@ -9,6 +9,7 @@ from typing import Any
 
 from cpx_monitor.adapters.presenters.escape import harmless_cell
 from cpx_monitor.app.reports import (
+    ASSUMED_OF_A_LOSS,
     Basis,
     Change,
     Changes,
@@ -43,6 +44,10 @@ def render_json(report: Report) -> str:
     if isinstance(report, ServicesAtRisk):
         document["threshold"] = report.threshold
         document["verdict"] = report.verdict
+    if isinstance(report, ServiceAverages) or (
+        isinstance(report, ServicesAtRisk) and report.headroom
+    ):
+        document["assumption"] = ASSUMED_OF_A_LOSS
     if isinstance(report, FleetDiff):
         document["by_points"] = report.by_points
         document["before"] = _moment(report.before)

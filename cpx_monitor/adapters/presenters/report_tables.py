@@ -91,6 +91,7 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
     titles = ["Instances", "Healthy", "CPU", "Memory"]
     if wide:
         titles += [f"{load} {value}" for load in ("CPU", "Memory") for value in _EXTREMES]
+        titles += ["CPU if lost", "Memory if lost"]
     numbers = (Column(title, number=True, may_go=_MAY_GO.get(title, 0)) for title in titles)
     columns = [_SERVICE, *numbers]
     if wide:
@@ -108,6 +109,9 @@ def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:
         if wide:
             spreads = (item.cpu_percent, item.memory_percent)
             cells += [percent(getattr(spread, name)) for spread in spreads for name in _EXTREMES]
+            lost, policy = item.if_one_is_lost, report.basis.policy
+            cells.append(_mean_cell(lost and lost.cpu_percent, policy.max_cpu_percent))
+            cells.append(_mean_cell(lost and lost.memory_percent, policy.max_memory_percent))
             cells.append("yes" if item.survives_losing_one else "no")
         if verdict:
             cells.append(Cell(verdict, verdict))
@@ -120,6 +124,8 @@ _EXTREMES = ("min", "p95", "max")
 _MAY_GO = {
     **{f"Memory {value}": 4 for value in _EXTREMES},
     **{f"CPU {value}": 3 for value in _EXTREMES},
+    "CPU if lost": 5,
+    "Memory if lost": 5,
     "Instances": 1,
 }
 
@@ -187,6 +193,11 @@ def percent(value: float | None) -> str:
         return MISSING
     text = str(value)
     return f"{text}%" if "e" not in text else f"{value:.15f}".rstrip("0") + "%"
+
+
+def _mean_cell(value: float | None, limit: float) -> str | Cell:
+    is_over = value is not None and value > limit
+    return Cell(mean(value), Status.UNHEALTHY) if is_over else mean(value)
 
 
 def mean(value: float | None) -> str:

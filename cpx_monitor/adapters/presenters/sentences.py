@@ -7,6 +7,7 @@ from typing import Any
 
 from cpx_monitor.app.ports import FleetUnavailable
 from cpx_monitor.app.reports import (
+    ASSUMED_OF_A_LOSS,
     Basis,
     Change,
     ChangeKind,
@@ -14,6 +15,7 @@ from cpx_monitor.app.reports import (
     Outage,
     Report,
     Round,
+    ServiceAverages,
     ServicesAtRisk,
     Stamp,
     TrackRound,
@@ -35,6 +37,15 @@ def footer(report: Report) -> str:
     listed = counted(coverage.listed, "instance")
     counts = ", ".join(f"{number} {state}" for number, state in states)
     return f"{listed}, {counts} in {basis.took_seconds:.2f} s"
+
+
+def assumption_of(report: Report, *, wide: bool) -> str | None:
+    """What it takes for granted, where it speaks of losing an instance; else None."""
+    if isinstance(report, ServicesAtRisk):
+        speaks_of_it = report.headroom
+    else:
+        speaks_of_it = wide and isinstance(report, ServiceAverages)
+    return f"assumed: {ASSUMED_OF_A_LOSS}" if speaks_of_it else None
 
 
 def last_known_sentence(basis: Basis) -> str:
@@ -134,6 +145,7 @@ def no_risk_sentence(report: ServicesAtRisk) -> str:
     count = len(report.services)
     who = "the only service" if count == 1 else f"each of {count} services"
     enough = f"{counted(report.threshold, 'healthy instance')} or more"
+    enough += " and survives losing one" if report.headroom else ""
     stale, unknown = report.basis.stale_list, report.basis.coverage.unknown
     of_when = f" according to a server list {age_of(stale)} old" if stale else ""
     sentence = f"no service is at risk{of_when}: {who} has {enough}"

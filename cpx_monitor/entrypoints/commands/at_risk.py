@@ -29,6 +29,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
 
 def _run(arguments: Arguments, console: Console, connect: Connect) -> int:
     threshold = arguments.value(options.THRESHOLD)
+    headroom = arguments.flag(options.HEADROOM)
     path = arguments.given(options.EXPECT)
     expected = () if path is None else read_expectation(path, console.warn)
     return report_on(
@@ -36,7 +37,9 @@ def _run(arguments: Arguments, console: Console, connect: Connect) -> int:
         console,
         connect,
         REPORT,
-        lambda snapshot, policy, only: at_risk(snapshot, policy, threshold, only, expected),
+        lambda snapshot, policy, only: at_risk(
+            snapshot, policy, threshold, only, expected, headroom=headroom
+        ),
         VerdictFeed(),
         [each.service for each in expected],
         options.OUTPUT_OF_A_CHECK,

@@ -54,18 +54,21 @@ instance: the same load on one instance less is still within the limits.
             summary="services with fewer healthy instances than they need",
             about="""\
 A service is PossiblyAtRisk where instances that did not answer could still
-make up the number. The exit code is 0 where none is at risk, 1 where one
-possibly is, 2 where one certainly is, and 3 where nothing can be said.
+make up the number, and NoHeadroom (with --headroom) where it would not survive
+losing an instance, if its load spread evenly. The exit code is 0 where none is
+at risk, 1 where one possibly is or has no headroom, 2 where one certainly is,
+and 3 where nothing can be said.
 """,
             examples="""\
   cpx-monitor at-risk --url=http://localhost:8080
   cpx-monitor at-risk --threshold=3 --max-memory=80
   cpx-monitor at-risk --service=AuthService --every=30s
   cpx-monitor at-risk --expect=services.txt
+  cpx-monitor at-risk --headroom
   cpx-monitor at-risk -o nagios
 """,
             groups=(
-                Group("", (options.THRESHOLD, options.EXPECT)),
+                Group("", (options.THRESHOLD, options.EXPECT, options.HEADROOM)),
                 _ROWS,
                 _OUTPUT._replace(options=(options.OUTPUT_OF_A_CHECK, *_OUTPUT.options[1:])),
                 options.THE_FLEET,

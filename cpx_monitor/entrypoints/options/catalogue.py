@@ -68,6 +68,10 @@ EXPECT = Option(
     completes=FILES,
 )
 
+HEADROOM = _flag(
+    "--headroom", "name the services as well that would not survive losing one instance"
+)
+
 # How it is polled.
 TIMEOUT = Option(
     "--timeout",

@@ -1,6 +1,7 @@
 """What is said when the data is out."""
 
 from cpx_monitor.adapters.presenters.sentences import (
+    assumption_of,
     footer,
     no_risk_sentence,
     rejected_warning,
@@ -23,6 +24,9 @@ def sum_up(report: Report, output: Output, console: Console, *, is_recorded: boo
         return
     if isinstance(report, ServicesAtRisk) and not report.items and output.is_for_people:
         console.tell(no_risk_sentence(report))
+    assumption = assumption_of(report, wide=output.is_wide)
+    if assumption and output.is_for_people:
+        console.tell(assumption)
     if output.is_for_people or not basis.is_complete:
         when = f", recorded at {basis.observed_at:%Y-%m-%dT%H:%M:%SZ}" if is_recorded else ""
         console.tell(f"{footer(report)}, {output.where(basis.source)}{when}")

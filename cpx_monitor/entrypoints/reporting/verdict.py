@@ -14,7 +14,7 @@ def exit_code_of(report: Report) -> int:
     verdict = report.verdict if isinstance(report, ServicesAtRisk) else Verdict.OK
     if verdict is Verdict.AT_RISK:
         return exit_codes.AT_RISK
-    if verdict is Verdict.POSSIBLY_AT_RISK or not report.basis.is_complete:
+    if verdict is not Verdict.OK or not report.basis.is_complete:
         return exit_codes.INCOMPLETE
     return exit_codes.DONE
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import policies, snapshots, thresholds
 from support import snapshot
 
-from cpx_monitor.app.use_cases import at_risk, averages, list_instances
+from cpx_monitor.app.use_cases import at_risk, averages, list_instances, load_if_lost
 from cpx_monitor.domain.fleet import Instance, Unknown
 from cpx_monitor.domain.health import Status, Verdict, judge
 
@@ -119,3 +119,12 @@ class TestMeans:
                 if spread.mean is not None:
                     assert spread.min <= spread.p95 <= spread.max
                     assert spread.min - 1e-9 <= spread.mean <= spread.max + 1e-9
+
+
+@given(snapshots(), policies)
+def test_losing_no_instance_changes_no_mean(seen, policy):
+    for service, item in zip(seen.services, averages(seen, policy).items, strict=True):
+        load = load_if_lost(service.answered, 0)
+
+        assert (load and load.cpu_percent) == item.cpu_percent.mean
+        assert (load and load.memory_percent) == item.memory_percent.mean

@@ -265,3 +265,36 @@ def test_the_basis_counts_the_healthy_of_the_whole_fleet_and_tells_of_an_old_lis
     basis = averages(fleet._replace(stale_list=old), POLICY, only={"MLService"}).basis
 
     assert (basis.healthy, basis.stale_list) == (2, old)
+
+
+class TestHeadroom:
+    def risks(self, *observations):
+        return at_risk(snapshot(*observations), POLICY, 2, headroom=True)
+
+    def test_is_lacking_where_the_others_could_not_carry_the_load(self):
+        report = self.risks(instance(1, cpu=60), instance(2, cpu=60))
+
+        (item,) = report.items
+        assert (item.verdict, report.verdict) == (Verdict.NO_HEADROOM, Verdict.NO_HEADROOM)
+        assert item.reason == "if one of 2 is lost: CPU 120.0%"
+
+    def test_is_not_asked_after_where_a_service_is_at_risk_already(self):
+        (item,) = self.risks(instance(1, cpu=60), instance(2, cpu=99)).items
+
+        assert item.verdict is Verdict.AT_RISK
+
+    def test_is_there_up_to_the_limit(self):
+        assert self.risks(instance(1, cpu=45), instance(2, cpu=45)).items == ()
+
+    def test_is_lacking_however_little_is_over_the_limit(self):
+        (item,) = self.risks(instance(1, cpu=45.001), instance(2, cpu=45)).items
+
+        assert item.reason == "if one of 2 is lost: CPU 90.001%"
+
+    def test_is_lacking_where_a_single_instance_is_enough_for_the_threshold(self):
+        (item,) = at_risk(snapshot(instance(1)), POLICY, 1, headroom=True).items
+
+        assert item.reason == "a single instance has all of its load"
+
+    def test_is_judged_only_where_it_is_asked_for(self):
+        assert risks(instance(1, cpu=60), instance(2, cpu=60)) == []
