@@ -6,9 +6,10 @@ those that left, the last ``MAX_GONE`` are remembered.
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from cpx_monitor.app.flapping import Flapping
 from cpx_monitor.app.reports import (
     InstanceRow,
     InstanceSummary,
@@ -24,8 +25,6 @@ from cpx_monitor.domain.health import Status
 
 RECENT_ROUNDS = 120
 MARKED_ROUNDS = 3
-FLAPPING_ROUNDS = 10
-FLAPPING_FLIPS = 2
 NOT_POLLED = "not polled in this round"
 
 
@@ -41,10 +40,10 @@ class History:
         self._rounds = 0
         self._failed = 0
         self._missed = 0
+        self._is_random = self._was_random = False
 
     def learn(self, shown: Round[TrackRound]) -> tuple[TrackedInstance, ...]:
         """The instances of this round and those that left lately, in address order."""
-        is_first = self._first is None
         self._first = self._first or shown
         self._last = shown
         self._rounds += 1
@@ -56,6 +55,18 @@ class History:
                 if not each.has_left:
                     each.pass_over(self._rounds)
             return self._tracked()
+        self._learn_rows(shown)
+        self._let_go()
+        self._mark_flapping([row.ip for row in shown.report.items])
+        return self._tracked()
+
+    def judged(self, report: TrackRound) -> TrackRound:
+        """With what its rows did lately: which flap, or that the service changes at random."""
+        flapping = frozenset(ip for ip, each in self._instances.items() if each.is_flapping)
+        return report._replace(flapping=flapping, is_random=self._is_random)
+
+    def _learn_rows(self, shown: Round[TrackRound]) -> None:
+        is_first = shown is self._first
         for row in shown.report.items:
             if row.ip not in self._instances:
                 joined_in = None if is_first else self._rounds
@@ -68,8 +79,16 @@ class History:
                 self._instances[ip].pass_over(self._rounds)
         for each in self._instances.values():
             each.miss(self._rounds, shown.observed_at)
-        self._let_go()
-        return self._tracked()
+
+    def _mark_flapping(self, ips: Sequence[str]) -> None:
+        """Where more than half of them flap, it is the service that changes at random, and none of
+        them is marked; one that is alone is no service.
+        """
+        flapping = {ip for ip in ips if self._instances[ip].flaps}
+        self._is_random = len(ips) > 1 and 2 * len(flapping) > len(ips)
+        self._was_random |= self._is_random
+        for ip, each in self._instances.items():
+            each.mark_flapping(ip in flapping and not self._is_random)
 
     def _tracked(self) -> tuple[TrackedInstance, ...]:
         return tuple(each.tracked(self._rounds) for _, each in _in_order(self._instances))
@@ -98,6 +117,7 @@ class History:
             ),
             forgotten=self._forgotten,
             missed_rounds=self._missed,
+            was_random=self._was_random,
         )
 
 
@@ -145,7 +165,8 @@ class _Instance:
         self._before: InstanceRow | None = None
         self._seen_in = self._passed_over_in = 0
         self._recent: deque[InstanceRow] = deque(maxlen=RECENT_ROUNDS)
-        self._flipped_in: deque[int] = deque(maxlen=FLAPPING_FLIPS)
+        self._flapping = Flapping()
+        self.is_flapping = self._was_flapping = False
         self._statuses: Counter[Status] = Counter()
         self._flips = 0
         self._flipped_at: datetime | None = None
@@ -169,7 +190,16 @@ class _Instance:
         if last and (last.status is Status.HEALTHY) != (row.status is Status.HEALTHY):
             self._flips += 1
             self._flipped_at = observed_at
-            self._flipped_in.append(number)
+        self._flapping.learn(row.status)
+
+    @property
+    def flaps(self) -> bool:
+        """Whether it does so itself, whatever the others do."""
+        return self._flapping.is_on
+
+    def mark_flapping(self, is_flapping: bool) -> None:
+        self.is_flapping = is_flapping
+        self._was_flapping |= is_flapping
 
     @property
     def has_left(self) -> bool:
@@ -229,6 +259,7 @@ class _Instance:
             flips=self._flips,
             joined_at=self._joined_at,
             left_at=self._left_at,
+            was_flapping=self._was_flapping,
         )
 
     def _note(self, number: int) -> str:
@@ -236,10 +267,9 @@ class _Instance:
             return "left"
         if self._joined_in is not None and self._joined_in > number - MARKED_ROUNDS:
             return "joined"
-        flips = self._flipped_in
-        if len(flips) == FLAPPING_FLIPS and flips[0] > number - FLAPPING_ROUNDS:
+        if self.is_flapping:
             last = f", last {self._flipped_at:%H:%M:%S}" if self._flipped_at else ""
-            return f"flapped {self._flips} times{last}"
+            return f"flapping: {self._flips} flips{last}"
         row, before = self._row, self._before
         if row is not None and before is not None and row.status is not before.status:
             return f"was {before.status}"

@@ -65,6 +65,18 @@ class InstanceRow(NamedTuple):
     reason: str | None
 
 
+class TrackSample(NamedTuple):
+    """An instance in a tracked round, as records have it."""
+
+    ip: str
+    service: str | None
+    status: Status
+    cpu_percent: float | None
+    memory_percent: float | None
+    reason: str | None
+    flapping: bool
+
+
 class InstanceList(NamedTuple):
     basis: Basis
     items: tuple[InstanceRow, ...]
@@ -159,6 +171,8 @@ class TrackRound(NamedTuple):
     instances that may be of any service, this one included. ``not_polled`` are members without a
     row, for they were not polled in this round: it was recorded for another service's sake.
     ``moves`` are the instances that moved to the service or away from it since the round before.
+    ``flapping`` are those whose status keeps changing; where ``is_random`` that would be most of
+    them, so none is marked.
     """
 
     basis: Basis
@@ -167,6 +181,8 @@ class TrackRound(NamedTuple):
     unattributed: int = 0
     not_polled: tuple[str, ...] = ()
     moves: tuple[Move, ...] = ()
+    flapping: frozenset[str] = frozenset()
+    is_random: bool = False
 
 
 class ChangeKind(StrEnum):
@@ -267,7 +283,7 @@ class TrackedInstance(NamedTuple):
 
     Changes are since the round before, None where either has no value. The recent loads are the
     last of the latest rounds, the newest at the end, None where it was unknown. ``note`` says what
-    it did lately: ``joined``, ``left``, ``flapped``, ``was Healthy``; empty where nothing.
+    it did lately: ``joined``, ``left``, ``flapping``, ``was Healthy``; empty where nothing.
     ``last_known`` is the last row that was not Unknown. One that is not ``is_seen`` left, or was
     not polled in this round.
     """
@@ -297,12 +313,13 @@ class InstanceSummary(NamedTuple):
     flips: int
     joined_at: datetime | None = None
     left_at: datetime | None = None
+    was_flapping: bool = False
 
 
 class TrackSummary(NamedTuple):
     """What tracking a service came to; ``items`` are in address order. ``forgotten`` counts the
     instances that left too long ago to be among them, ``missed_rounds`` those that were due and
-    left out.
+    left out. ``was_random``: at some time most instances would have been flapping.
     """
 
     service: str
@@ -313,3 +330,4 @@ class TrackSummary(NamedTuple):
     items: tuple[InstanceSummary, ...]
     forgotten: int = 0
     missed_rounds: int = 0
+    was_random: bool = False

@@ -122,7 +122,8 @@ Faults:
                service-invisible service-option service-shell json-extra
                json-twice json-nan json-huge-integer json-deep json-list
                json-cut json-empty json-html json-not-utf-8
-               load-<n> (CPU and memory at n percent)
+               load-<n> (CPU and memory at n percent) flips-every-<n> (at 40
+               and at 97 percent in turn, for n answers each)
   the list     list-duplicates list-mapped (IPv4 spelt as IPv6) list-empty
                list-object list-html list-cut list-junk list-only-junk
                list-huge list-too-large, and list- before any kind of

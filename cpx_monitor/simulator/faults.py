@@ -118,6 +118,8 @@ def _named(name: str) -> Fault:
         return Fault(timed[1], lists=int(timed[2]))
     if name in _OVER_TIME:
         return Fault(name, of_list=name == FRESH, change=_OVER_TIME[name])
+    if flips := re.fullmatch(r"flips-every-([1-9][0-9]{0,5})", name):
+        return Fault(name, change=_flipping(int(flips[1])))
     if load := re.fullmatch(r"load-(100|[1-9]?[0-9])", name):
         return Fault(name, change=_with_body(_having(cpu=f"{load[1]}%", memory=f"{load[1]}%")))
     return _of_answers(name)
@@ -285,6 +287,16 @@ def _renamed(answer: Answer, turn: int) -> Answer:
     """Another name with every second answer."""
     fields = json.loads(answer.body)
     return answer._replace(body=_json({**fields, "service": f"{fields['service']}{turn % 2 + 1}"}))
+
+
+def _flipping(every: int) -> Change:
+    """Healthy and overloaded in turn, for so many answers each."""
+
+    def flip(answer: Answer, turn: int) -> Answer:
+        load = "97%" if turn // every % 2 else "40%"
+        return answer._replace(body=_having(cpu=load, memory=load)(answer.body))
+
+    return flip
 
 
 def _moved_on(answer: Answer, turn: int) -> Answer:

@@ -62,7 +62,7 @@ class TestPiped:
         assert [line["kind"] for line in (lines[15], lines[31])] == ["Round", "Round"]
         assert list(samples[0]) == [
             *("round", "observed_at", "ip", "service"),
-            *("status", "cpu_percent", "memory_percent", "reason"),
+            *("status", "cpu_percent", "memory_percent", "reason", "flapping"),
         ]
         assert Counter(sample["round"] for sample in samples) == {1: 15, 2: 15}
         assert len({sample["ip"] for sample in samples}) == 15

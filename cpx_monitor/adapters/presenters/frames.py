@@ -88,6 +88,8 @@ def track_frame(
     healthy = sum(row.status is Status.HEALTHY for row in rows)
     not_polled = f"; {len(report.not_polled)} not polled" if report.not_polled else ""
     counts = f"{report.service}: {healthy} of {len(rows)} healthy"
+    if report.is_random:
+        counts += ", changes at random"
     means = (
         f", mean CPU {mean(_mean([row.cpu_percent for row in rows]))},"
         f" memory {mean(_mean([row.memory_percent for row in rows]))}"

@@ -24,6 +24,7 @@ from cpx_monitor.app.reports import (
     ServicesAtRisk,
     Stamp,
     TrackRound,
+    TrackSample,
 )
 
 SCHEMA = "cpx-monitor/1"
@@ -51,8 +52,14 @@ def render_json(report: Report) -> str:
     if isinstance(report, FleetDiff):
         document["by_points"] = report.by_points
         document["before"] = _moment(report.before)
-    document["items"] = [_plain(item) for item in report.items]
+    document["items"] = [_plain(item) for item in _items(report)]
     return json.dumps(document, indent=2) + "\n"
+
+
+def _items(report: Report) -> Sequence[Any]:
+    if isinstance(report, TrackRound):
+        return [TrackSample(*row, row.ip in report.flapping) for row in report.items]
+    return report.items
 
 
 def _moment(basis: Basis) -> dict[str, Any]:
@@ -66,7 +73,7 @@ def _moment(basis: Basis) -> dict[str, Any]:
 def render_jsonl(report: Report, stamp: Stamp | None = None) -> str:
     """The items, one json object a line; with a stamp each tells when."""
     when = _when(stamp)
-    return "".join(json.dumps({**when, **_plain(item)}) + "\n" for item in report.items)
+    return "".join(json.dumps({**when, **_plain(item)}) + "\n" for item in _items(report))
 
 
 def render_round(shown: Round[Any], source: str) -> str:
@@ -93,7 +100,7 @@ def render_round(shown: Round[Any], source: str) -> str:
 def render_csv(report: Report, stamp: Stamp | None = None, *, headers: bool = True) -> str:
     """The items as comma-separated values (RFC 4180), a field inside a field as ``a_b``."""
     when = _when(stamp)
-    rows = [{**when, **dict(_flat(item))} for item in report.items]
+    rows = [{**when, **dict(_flat(item))} for item in _items(report)]
     return _csv([*when, *_COLUMNS[type(report)]], rows, headers)
 
 
@@ -128,7 +135,7 @@ _SPREAD = ("mean", "min", "p95", "max")
 # Written down, because a list without items has columns as well.
 _COLUMNS: dict[type[Report], list[str]] = {
     InstanceList: [*InstanceRow._fields],
-    TrackRound: [*InstanceRow._fields],
+    TrackRound: [*TrackSample._fields],
     ServiceAverages: [
         *ServiceAverage._fields[: ServiceAverage._fields.index("cpu_percent")],
         *(f"cpu_percent_{name}" for name in _SPREAD),

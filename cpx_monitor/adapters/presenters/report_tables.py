@@ -84,7 +84,11 @@ def _track_round(report: TrackRound, wide: bool) -> _Rows:
         *([_REASON] if wide else []),
     ]
     policy = report.basis.policy
-    return columns, [(row.ip, *_instance_cells(row, policy, wide)) for row in report.items]
+    rows = []
+    for row in report.items:
+        note = ("flapping",) if row.ip in report.flapping else ()
+        rows.append((row.ip, *_instance_cells(row, policy, wide), *note))
+    return columns, rows
 
 
 def _service_averages(report: ServiceAverages, wide: bool) -> _Rows:

@@ -112,6 +112,9 @@ def age_of(stale_list: StaleList) -> str:
     return f"{stale_list.age_s:.3g} s"
 
 
+CHANGES_AT_RANDOM = "changes at random: most of its instances would be flapping, so none is marked"
+
+
 def track_warnings(shown: Round[TrackRound], before: Round[TrackRound] | None) -> Iterator[str]:
     """What is to be said of a tracked round beside its rows; what lasts is said when it begins."""
     yield from round_warnings(shown)
@@ -121,6 +124,8 @@ def track_warnings(shown: Round[TrackRound], before: Round[TrackRound] | None) -
     last = None if before is None or before.outage is not None else before.report
     if not (report.items or report.not_polled):
         yield f"round {shown.number}: no listed instance is known to belong to {report.service}"
+    if report.is_random and not (last and last.is_random):
+        yield f"round {shown.number}: {report.service} {CHANGES_AT_RANDOM}"
     nameless = report.unattributed
     if nameless and (last is None or nameless != last.unattributed):
         are = "is" if nameless == 1 else "are"

@@ -109,6 +109,7 @@ class TrackView:
 
     def learn(self, shown: Round[TrackRound]) -> None:
         self._instances = self._history.learn(shown)
+        shown = shown._replace(report=self._history.judged(shown.report))
         self._warnings = list(track_warnings(shown, self._before))
         self._before = shown
 
@@ -124,13 +125,14 @@ class TrackView:
         )
         style = self._output.style._replace(width=size.columns)
         height = Height(size.lines, keeps_worst=self._order.is_none)
-        chosen = arranged(shown.report, self._order)
+        chosen = arranged(self._history.judged(shown.report), self._order)
         instances = _in_order(self._instances, chosen, self._order)
         return track_frame(shown._replace(report=chosen), instances, heading, style, height)
 
     def append(self, shown: Round[TrackRound]) -> None:
         output = self._output.continued() if shown.number > 1 else self._output
-        rows = output.rendered(arranged(shown.report, self._order), shown.stamp)
+        chosen = arranged(self._history.judged(shown.report), self._order)
+        rows = output.rendered(chosen, shown.stamp)
         self._console.write(rows + round_line(shown, self._source, self._output))
         for warning in self._warnings:
             self._console.warn(warning)

@@ -20,8 +20,8 @@ def learned(*rounds, history=None):
     return {int(tracked.row.ip.rpartition(".")[2]): tracked for tracked in instances}
 
 
-def notes(*rounds):
-    return {last: tracked.note for last, tracked in learned(*rounds).items()}
+def notes(*rounds, history=None):
+    return {last: tracked.note for last, tracked in learned(*rounds, history=history).items()}
 
 
 class TestAnInstance:
@@ -56,13 +56,40 @@ class TestAnInstance:
         assert notes(both, here, here, here)[2] == "left"
         assert notes(both, here, here, here, here) == {1: ""}
 
-    def test_that_changed_says_what_it_was_and_one_that_changed_twice_that_it_flapped(self):
+    def test_that_changed_says_what_it_was(self):
         well, sick = [instance(1)], [instance(1, cpu=99)]
 
         assert notes(well, sick) == {1: "was Healthy"}
         assert notes(well, sick, sick) == {1: ""}
-        assert notes(well, sick, well) == {1: "flapped 2 times, last 12:00:03"}
-        assert notes(well, sick, well, *[well] * 10) == {1: ""}
+
+    def test_that_keeps_changing_is_flapping(self):
+        well, sick, other = instance(1), instance(1, cpu=99), instance(2)
+        history = History()
+        rounds = [[each, other] for each in [well, well, sick, sick] * 5]
+
+        assert notes(*rounds, history=history)[1] == "flapping: 9 flips, last 12:00:19"
+        report = history.judged(track_round(1).report)
+        assert (report.flapping, report.is_random) == ({"10.58.1.1"}, False)
+        assert [item.was_flapping for item in history.summary().items] == [True, False]
+
+    def test_is_not_marked_where_most_of_its_service_would_be(self):
+        history = History()
+        for number, cpu in enumerate([10, 99] * 10, start=1):
+            history.learn(track_round(number, instance(1, cpu=cpu), instance(2, cpu=cpu)))
+
+        report = history.judged(track_round(1).report)
+        assert (report.flapping, report.is_random) == (frozenset(), True)
+        assert (history.summary().was_random, history.summary().items[0].was_flapping) == (
+            True,
+            False,
+        )
+
+    def test_that_is_alone_is_marked(self):
+        history = History()
+        for number, cpu in enumerate([10, 99] * 10, start=1):
+            history.learn(track_round(number, instance(1, cpu=cpu)))
+
+        assert history.judged(track_round(1).report).flapping == {"10.58.1.1"}
 
     def test_of_a_round_that_failed_has_a_gap_and_neither_flipped_nor_was_unknown(self):
         history = History()

@@ -81,7 +81,7 @@ def test_rounds_of_a_track_go_on_below_the_headers_of_the_first():
     )
 
     assert first == (
-        "round,observed_at,ip,service,status,cpu_percent,memory_percent,reason\n"
-        "1,2026-11-22T12:00:00.123Z,10.58.1.1,AuthService,Healthy,10,20,\n"
+        "round,observed_at,ip,service,status,cpu_percent,memory_percent,reason,flapping\n"
+        "1,2026-11-22T12:00:00.123Z,10.58.1.1,AuthService,Healthy,10,20,,false\n"
     )
-    assert second == "2,2026-11-22T12:00:00.123Z,10.58.1.1,AuthService,Healthy,10,20,\n"
+    assert second == "2,2026-11-22T12:00:00.123Z,10.58.1.1,AuthService,Healthy,10,20,,false\n"
