@@ -108,6 +108,7 @@ def test_a_tracked_round_is_a_json_object_a_line():
             "cpu_percent": 10,
             "memory_percent": 20,
             "reason": None,
+            "flapping": False,
         },
         {
             "round": 7,
@@ -118,5 +119,6 @@ def test_a_tracked_round_is_a_json_object_a_line():
             "cpu_percent": None,
             "memory_percent": None,
             "reason": "timed out after 5 s",
+            "flapping": False,
         },
     ]
