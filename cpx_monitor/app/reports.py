@@ -30,6 +30,11 @@ class Coverage(NamedTuple):
     def is_complete(self) -> bool:
         return not (self.unknown or self.rejected)
 
+    @property
+    def is_mostly_unknown(self) -> bool:
+        """More likely for the API's sake, or the network's, than for the instances'."""
+        return 2 * self.unknown > self.listed
+
 
 class Basis(NamedTuple):
     """What a report rests on: the whole fleet, whatever the report shows of it.
@@ -331,3 +336,32 @@ class TrackSummary(NamedTuple):
     forgotten: int = 0
     missed_rounds: int = 0
     was_random: bool = False
+
+
+class Grade(StrEnum):
+    """From the best to the worst."""
+
+    OK = "ok"
+    WARNING = "warning"
+    TROUBLE = "trouble"
+
+
+class Check(NamedTuple):
+    """``advice`` is what to do; None where there is nothing to be done."""
+
+    check: str
+    verdict: Grade
+    finding: str
+    advice: str | None = None
+
+
+class DoctorReport(NamedTuple):
+    """``conclusion`` is what all of it comes to, in a sentence."""
+
+    source: str
+    conclusion: str
+    items: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Grade:
+        return max((item.verdict for item in self.items), key=list(Grade).index)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable
-from cpx_monitor.app.reports import InstanceRow
-from cpx_monitor.app.use_cases import row_of
+from cpx_monitor.app.reports import Coverage, InstanceRow
+from cpx_monitor.app.use_cases import coverage_of, row_of
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy, Status
 
@@ -28,9 +28,12 @@ class Standing(NamedTuple):
 
 
 class WaitRound(NamedTuple):
-    """``failure`` says why nothing is known in this round; ``is_met`` that the goal is reached."""
+    """``failure`` says why nothing is known in this round, in which ``coverage`` is None as well;
+    ``is_met`` that the goal is reached.
+    """
 
     standings: tuple[Standing, ...]
+    coverage: Coverage | None
     failure: str | None
     is_met: bool
 
@@ -44,14 +47,16 @@ def waiting(
     """
     streak = 0
     for _ in every(clock, every_s, within_s):
+        standings: tuple[Standing, ...] = ()
+        coverage = failure = None
         try:
-            standings = standings_of(fleet.snapshot(), goal, policy)
-            failure = None
+            snapshot = fleet.snapshot()
+            standings, coverage = standings_of(snapshot, goal, policy), coverage_of(snapshot)
         except FleetUnavailable as error:
-            standings, failure = (), str(error)
+            failure = str(error)
         is_good = bool(standings) and all(each.healthy >= goal.healthy for each in standings)
         streak = streak + 1 if is_good else 0
-        yield WaitRound(standings, failure, is_met=streak >= goal.rounds)
+        yield WaitRound(standings, coverage, failure, is_met=streak >= goal.rounds)
         if streak >= goal.rounds:
             return
 

@@ -3,11 +3,13 @@
 import gc
 import resource
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import gevent
 
 from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+from cpx_monitor.adapters.cpx_api.measured import MeasuredTransport
 from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, FixedLimit, Limit
 from cpx_monitor.adapters.cpx_api.url import CpxUrl
 from cpx_monitor.adapters.transports.direct import DirectTransport, tls_context
@@ -15,6 +17,7 @@ from cpx_monitor.adapters.transports.port import Transport
 from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.entrypoints.options.fleet_options import FleetOptions
 from cpx_monitor.entrypoints.options.option import UsageError
+from cpx_monitor.entrypoints.options.words import without_credentials
 from cpx_monitor.entrypoints.terminal.console import Console
 from cpx_monitor.entrypoints.terminal.progress import FleetWithProgress
 from cpx_monitor.entrypoints.terminal.signals import notice_while_waiting
@@ -27,10 +30,17 @@ SPARE_FILES = 56
 def connect_to_api(
     fleet_options: FleetOptions, url: CpxUrl, console: Console, is_verbose: bool
 ) -> tuple[Fleet, Clock]:
-    # Its default is looked up in pprint, which takes long to import.
-    gevent.config.format_context = "builtins.repr"
     tell = console.tell if is_verbose else _say_nothing
     fleet = http_fleet(fleet_options, url, console.environ, tell)
+    prepare_process(fleet_options, url, console)
+    clock = SystemClock(gevent.sleep)
+    return fleet if is_verbose else with_progress(fleet, console), clock
+
+
+def prepare_process(fleet_options: FleetOptions, url: CpxUrl, console: Console) -> None:
+    """For a fleet that is polled over the network; warns of what is not as safe as it could be."""
+    # Its default is looked up in pprint, which takes long to import.
+    gevent.config.format_context = "builtins.repr"
     notice_while_waiting()
     # See launch. What is there by now stays, so it is not looked through again and again.
     gc.freeze()
@@ -42,10 +52,13 @@ def connect_to_api(
         console.warn("--insecure: the server's certificate is not verified")
     # A fault in a greenlet is raised again where it is waited for, and told there.
     gevent.get_hub().exception_stream = None
-    clock = SystemClock(gevent.sleep)
-    if not console.can_show_progress or is_verbose:
-        return fleet, clock
-    return FleetWithProgress(fleet, fleet.progress, console), clock
+
+
+def with_progress(fleet: CpxHttpFleet, console: Console) -> Fleet:
+    """A line on stderr tells how far a poll is, where there is a terminal for it."""
+    if not console.can_show_progress:
+        return fleet
+    return FleetWithProgress(fleet, fleet.progress, console)
 
 
 def http_fleet(
@@ -58,15 +71,65 @@ def http_fleet(
     Raises:
         UsageError: the file of certificate authorities holds none.
     """
+    transport, limit = _parts(fleet_options, url, environ)
+    return _fleet(fleet_options, url, transport, limit, tell)
+
+
+class Examined(NamedTuple):
+    """A fleet, and what is written down of its requests; ``proxy`` is the one they go through, if
+    they do, without credentials.
+    """
+
+    fleet: CpxHttpFleet
+    transport: MeasuredTransport
+    limit: Limit
+    kind: str
+    proxy: str | None
+
+
+def examined_fleet(
+    fleet_options: FleetOptions, url: CpxUrl, environ: Mapping[str, str]
+) -> Examined:
+    """
+    Raises:
+        UsageError: the file of certificate authorities holds none.
+    """
+    transport, limit = _parts(fleet_options, url, environ)
+    measured = MeasuredTransport(transport)
+    fleet = _fleet(fleet_options, url, measured, limit, _say_nothing)
+    is_direct = isinstance(transport, DirectTransport)
+    return Examined(
+        fleet,
+        measured,
+        limit,
+        "direct" if is_direct else "requests",
+        None if is_direct else _proxy(url, environ),
+    )
+
+
+def _parts(
+    fleet_options: FleetOptions, url: CpxUrl, environ: Mapping[str, str]
+) -> tuple[Transport, Limit]:
     through_requests = fleet_options.transport == "requests" or (
-        fleet_options.transport == "auto" and _a_proxy_applies(url, environ)
+        fleet_options.transport == "auto" and _proxy(url, environ) is not None
     )
     max_concurrency = MAX_THREADS if through_requests else _max_sockets()
+    transport = _transport(fleet_options, url, through_requests)
+    return transport, _limit(fleet_options.concurrency, max_concurrency)
+
+
+def _fleet(
+    fleet_options: FleetOptions,
+    url: CpxUrl,
+    transport: Transport,
+    limit: Limit,
+    tell: Callable[[str], None],
+) -> CpxHttpFleet:
     return CpxHttpFleet(
         url,
-        _transport(fleet_options, url, through_requests),
+        transport,
         SystemClock(gevent.sleep),
-        _limit(fleet_options.concurrency, max_concurrency),
+        limit,
         timeout_s=fleet_options.timeout_s,
         deadline_s=fleet_options.deadline_s,
         tell=tell,
@@ -99,13 +162,15 @@ def _limit(concurrency: int | None, most: int) -> Limit:
     return AdaptiveLimit(most) if concurrency is None else FixedLimit(concurrency)
 
 
-def _a_proxy_applies(url: CpxUrl, environ: Mapping[str, str]) -> bool:
+def _proxy(url: CpxUrl, environ: Mapping[str, str]) -> str | None:
+    """The one that applies, without credentials."""
     # Most machines name no proxy, and need not import what knows the rules.
     if not any(name.lower().endswith("_proxy") and value for name, value in environ.items()):
-        return False
+        return None
     from requests.utils import get_environ_proxies, select_proxy
 
-    return select_proxy(url.address, get_environ_proxies(url.address)) is not None
+    proxy = select_proxy(url.address, get_environ_proxies(url.address))
+    return None if proxy is None else without_credentials(proxy)
 
 
 def _say_nothing(line: str) -> None:

@@ -26,6 +26,13 @@ COMMANDS = {
     "at-risk": ("at-risk", "--threshold=2", "-o", "json"),
     "track": ("track", TRACKED, "--every=0.2", "--count=2", "-o", "jsonl"),
 }
+# Tried over one transport only, for what they see is what the others see.
+MORE_COMMANDS = {
+    "expect": ("expect",),
+    "diff": ("diff", "{before}", "--by=100", "-o", "json"),
+    "wait": ("wait", TRACKED, "--within=1", "--every=0.2"),
+    "doctor": ("doctor", "-o", "json"),
+}
 TRANSPORTS = ("direct", "requests")
 RETRY_BUDGET = 10
 
@@ -56,6 +63,32 @@ CODES = {
         Effect.ALL_SILENT: "3 3 3 3",
     }.items()
 }
+
+# UserService has a single instance, so the doctor always warns of it.
+MORE_CODES = {
+    effect: dict(zip(MORE_COMMANDS, codes.split(), strict=True))
+    for effect, codes in {
+        Effect.NONE: "0 0 0 1",
+        Effect.NAMELESS: "1 2 0 1",
+        Effect.OWN: "1 2 0 1",
+        Effect.REJECTED: "1 1 0 1",
+        Effect.RACK: "1 2 0/2/3 2",  # as track, or the time is up before they are timed out
+        Effect.CHURN: "0/1 0/2 0 1",
+        Effect.NO_LIST: "3 3 2/3 2",  # 2 where it is a list, but an empty one
+        Effect.ALL_SILENT: "3 3 2/3 2",
+    }.items()
+}
+# An instance that gives another name has moved; which of them does so may change.
+GIVES_OTHER_NAMES = {
+    *("renames", "service-escapes", "service-formula", "service-surrogate", "service-dash"),
+    *("service-invisible", "service-option", "service-shell"),
+}
+
+
+def more_codes(fault):
+    codes = MORE_CODES[effect_of(fault)]
+    return {**codes, "diff": "0/2"} if fault in GIVES_OTHER_NAMES else codes
+
 
 HARMLESS = {
     *(
@@ -181,19 +214,41 @@ class Cell(NamedTuple):
         return re.sub(r"https?://(localhost|127\.0\.0\.1)(:\d+)?", "http://…", told)
 
 
+def record_a_healthy_fleet(path, zygote, environ):
+    """What ``diff`` compares with."""
+    words = ("0", "--behaviour=fleet", f"--instances={INSTANCES}", "--seed=7")
+    with zygote.server(*words, environ=environ) as (line,):
+        url = line.removeprefix("listening on ")
+        ended = zygote.monitor("list", f"--record={path}", f"--url={url}", environ=environ)
+    assert ended.returncode == 0
+
+
+def try_more(fault, before, zygote, environ):
+    """The cells of a fault, by those commands that poll like the others."""
+    return _try(fault, "direct", MORE_COMMANDS, before, zygote, environ)
+
+
 def try_fault(fault, transport, zygote, environ):
     """The cells of a fault on a transport, by command."""
+    return _try(fault, transport, COMMANDS, None, zygote, environ)
+
+
+def _try(fault, transport, commands, recording, zygote, environ):
     cells = {}
+    tried = {
+        name: [recording if word == "{before}" else word for word in words]
+        for name, words in commands.items()
+    }
     if fault == REFUSE:  # after the list this server takes no requests
-        for name in COMMANDS:
+        for name, words in tried.items():
             with _simulator(fault, zygote, environ) as (url, trusted):
-                ended = _run(fault, name, transport, url, trusted, zygote, environ)
+                ended = _run(fault, words, transport, url, trusted, zygote, environ)
                 cells[name] = _cell(ended, {"lists": 1, "attempts": {}}, None)
         return cells
     before = {"lists": 0, "attempts": {}}
     with _simulator(fault, zygote, environ) as (url, trusted):
-        for name in COMMANDS:
-            ended = _run(fault, name, transport, url, trusted, zygote, environ)
+        for name, words in tried.items():
+            ended = _run(fault, words, transport, url, trusted, zygote, environ)
             after = _stats(url)
             cells[name] = _cell(ended, after, before)
             before = after
@@ -214,9 +269,9 @@ def deadline_s(fault):
     return 4 * DEADLINE_S if re.search(r"-after-(1s|date)\*", fault) else DEADLINE_S
 
 
-def _run(fault, name, transport, url, trusted, zygote, environ):
+def _run(fault, words, transport, url, trusted, zygote, environ):
     return zygote.monitor(
-        *COMMANDS[name],
+        *words,
         *("--max-cpu=100", "--max-memory=100", f"--transport={transport}", f"--url={url}"),
         *(f"--timeout={TIMEOUT_S}", f"--deadline={deadline_s(fault)}"),
         *([f"--ca-file={trusted}"] if trusted else []),
@@ -255,8 +310,9 @@ def names_its_wait(fault):
 HEADING = """\
 # What cpx-monitor does when things go wrong
 
-Every fault of the simulator against every command, over both transports: {cells} processes. Four of
-nineteen instances are hit, or the list of servers, or with `never@…` the seventeen or eighteen that
+Every fault of the simulator against every command that polls, over both transports; `expect`,
+`diff`, `wait` and `doctor` over one. These are {cells} processes. Four of nineteen
+instances are hit, or the list of servers, or with `never@…` the seventeen or eighteen that
 it names. `tests/integration/test_reliability.py` checks
 that no cell has a traceback, a hang, or a verdict that its fault does not allow; `make reliability`
 runs it and writes this page.
@@ -286,9 +342,9 @@ every n-th (`~5`).
 |---|---|
 | effect | what the fault means for those that it hits |
 | says | the reason in the row, or the error; where they differ, `direct` / `requests` |
-| exit | exit codes of `list`, `averages`, `at-risk`, `track` |
+| exit | exit codes: `list`, `averages`, `at-risk`, `track`; `expect`, `diff`, `wait`, `doctor` |
 | tries | in one collection, most requests for one instance / for the list |
-| s | the longest of the four commands, `direct` / `requests` (`track` has two rounds) |
+| s | the longest of the first four commands, `direct` / `requests` (`track` has two rounds) |
 
 | fault | effect | says | exit | tries | s |
 |---|---|---|---|---|---|
@@ -298,7 +354,7 @@ every n-th (`~5`).
 def page(cells):
     rows = [_row(fault, cells[fault]) for fault in EVERY_FAULT]
     head = HEADING.format(
-        cells=len(EVERY_FAULT) * len(COMMANDS) * len(TRANSPORTS),
+        cells=len(EVERY_FAULT) * (len(COMMANDS) * len(TRANSPORTS) + len(MORE_COMMANDS)),
         timeout=TIMEOUT_S,
         deadline=DEADLINE_S,
     )
@@ -312,7 +368,9 @@ def _row(fault, by_transport):
     # A track of two rounds asks twice.
     once = [cells[name] for cells in (direct, requests) for name in COMMANDS if name != "track"]
     tries = max(chain([0], *(cell.attempts.values() for cell in once)))
-    codes = " ".join(_code(fault, name, cell) for name, cell in direct.items())
+    codes = " ".join(_code(cell, CODES[effect_of(fault)][name]) for name, cell in direct.items())
+    more = more_codes(fault)
+    codes += "; " + " ".join(_code(cell, more[name]) for name, cell in by_transport["more"].items())
     slowest = " / ".join(
         f"{max(cell.took_s for cell in each.values()):.1f}" for each in (direct, requests)
     )
@@ -322,8 +380,7 @@ def _row(fault, by_transport):
     return "| " + " | ".join(cells) + " |\n"
 
 
-def _code(fault, command, cell):
-    expected = CODES[effect_of(fault)][command]
+def _code(cell, expected):
     return expected if str(cell.code) in expected else str(cell.code)
 
 

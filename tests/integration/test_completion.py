@@ -107,6 +107,7 @@ class TestCandidates:
                 "track",
                 "wait",
                 "diff",
+                "doctor",
                 "plot",
                 "config",
                 "expect",

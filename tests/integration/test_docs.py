@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
     *("record-an-incident", "what-is-missing", "what-changed", "could-we-lose-one"),
-    "noise-or-trouble",
+    *("noise-or-trouble", "fleet-or-api", "is-it-there-yet"),
     *("proxy-and-tls", "make-it-yours", "as-a-library"),
 ]
 WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "options", "reliability", "soak"]

@@ -25,6 +25,7 @@ COMMANDS = {
     "at-risk": ["at-risk", f"--from={RECORDING}", "--threshold=3"],
     "track": ["track", "AuthService", f"--from={RECORDING}", "--speed=max"],
     "diff": ["diff", RECORDING, RECORDING, "--ago=5s"],
+    "doctor": ["doctor", "--demo"],
     "config": ["config", "--max-cpu=80"],
 }
 PLACES = {

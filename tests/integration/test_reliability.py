@@ -1,5 +1,6 @@
 """Every fault, every command, both transports; docs/reliability.md shows what is seen here."""
 
+import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,10 @@ import pytest
 from reliability import (
     CODES,
     EVERY_FAULT,
+    GIVES_OTHER_NAMES,
+    HIT,
     INSTANCES,
+    REFUSE,
     RETRY_BUDGET,
     TRACKED,
     TRANSPORTS,
@@ -17,22 +21,21 @@ from reliability import (
     deadline_s,
     effect_of,
     hit_by,
+    more_codes,
     names_its_wait,
     page,
+    record_a_healthy_fleet,
     sends_too_much,
     try_fault,
+    try_more,
 )
 
 NO_VERDICT = 3
-GIVES_OTHER_NAMES = {
-    *("renames", "service-escapes", "service-formula", "service-surrogate", "service-dash"),
-    *("service-invisible", "service-option", "service-shell"),
-}
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 @pytest.fixture(scope="session")
-def cells(request, zygote, clean_environ):
+def cells(request, zygote, clean_environ, tmp_path_factory):
     """What became of each fault that is to be tried, by fault, transport and command."""
     wanted = {
         (item.callspec.params["fault"], item.callspec.params["transport"])
@@ -40,11 +43,19 @@ def cells(request, zygote, clean_environ):
         if "cells" in item.fixturenames and hasattr(item, "callspec")
     }
     tried = {fault: {} for fault, _ in wanted}
+    before = str(tmp_path_factory.mktemp("reliability") / "before.jsonl")
+    record_a_healthy_fleet(before, zygote, clean_environ)
     with ThreadPoolExecutor(16) as pool:
         waiting = {
             pool.submit(try_fault, fault, transport, zygote, clean_environ): (fault, transport)
             for fault, transport in sorted(wanted)
         }
+        more = {
+            pool.submit(try_more, fault, before, zygote, clean_environ): (fault, "more")
+            for fault, transport in sorted(wanted)
+            if transport == "direct"
+        }
+        waiting |= more
         for future, (fault, transport) in waiting.items():
             tried[fault][transport] = future.result()
     return tried
@@ -164,6 +175,45 @@ class TestUnder:
         assert statuses[-2:] == ["Healthy"] * 2
 
 
+@pytest.mark.parametrize("transport", ["direct"])
+@pytest.mark.parametrize("fault", EVERY_FAULT)
+class TestOfTheOtherCommandsUnder:
+    def test_exit_codes_say_no_more_and_no_less_than_is_known(self, cells, fault, transport):
+        for name, cell in cells[fault]["more"].items():
+            assert str(cell.code) in more_codes(fault)[name], name
+
+    def test_all_ends_in_time_without_a_traceback_or_anything_raw(self, cells, fault, transport):
+        for name, cell in cells[fault]["more"].items():
+            # The doctor looks at the way first, then as the others do, then at the list.
+            longest_s = 3 * deadline_s(fault) if name == "doctor" else deadline_s(fault)
+            assert cell.took_s < longest_s + 1.5, name
+            assert "Traceback" not in cell.stderr
+            assert "fault in this program" not in cell.stderr
+            assert (cell.stdout + cell.stderr).replace("\n", "").isprintable(), name
+
+    def test_the_doctor_names_those_that_fail_or_the_list(self, cells, fault, transport):
+        report = json.loads(cells[fault]["more"]["doctor"].stdout)
+        checks = {item["check"]: item for item in report["items"]}
+
+        if fault == REFUSE:  # the doctor has looked at the list before
+            assert checks["list"]["verdict"] == "trouble"
+            return
+        match effect_of(fault):
+            case Effect.NO_LIST:
+                assert checks["list"]["verdict"] == "trouble"
+                assert report["conclusion"].startswith("it is the API: ")
+            case Effect.NONE | Effect.CHURN:
+                assert "list" in checks
+            case Effect.REJECTED:
+                assert "rejected" in checks["list"]["finding"]
+            case Effect.NAMELESS | Effect.OWN:
+                assert (
+                    checks["answers"]["finding"] == f"{len(HIT)} of {INSTANCES} instances unknown"
+                )
+            case Effect.RACK | Effect.ALL_SILENT:
+                assert checks["answers"]["verdict"] == "trouble"
+
+
 def test_the_page_shows_what_was_seen(cells_of_all):
     seen = page(cells_of_all)
     if os.environ.get("CPX_WRITE_DOCS"):
@@ -181,6 +231,6 @@ def exit_codes_in(text):
 def cells_of_all(request):
     """All of them, or no page can be made."""
     seen = request.getfixturevalue("cells")
-    if set(seen) != set(EVERY_FAULT) or any(len(each) < 2 for each in seen.values()):
+    if set(seen) != set(EVERY_FAULT) or any(len(each) < 3 for each in seen.values()):
         pytest.skip("only some of the faults were tried")
     return seen

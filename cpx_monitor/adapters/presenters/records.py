@@ -105,12 +105,21 @@ def render_csv(report: Report, stamp: Stamp | None = None, *, headers: bool = Tr
 
 
 def render_records(
-    kind: str, records: Sequence[Any], fields: Sequence[str], chosen: str, *, headers: bool
+    kind: str,
+    records: Sequence[Any],
+    fields: Sequence[str],
+    chosen: str,
+    *,
+    headers: bool,
+    **more: str,
 ) -> str:
-    """Named tuples that rest on no fleet, as ``json``, ``jsonl`` or ``csv``."""
+    """Named tuples that rest on no fleet, as ``json``, ``jsonl`` or ``csv``; ``more`` are fields of
+    the document.
+    """
     items = [_plain(record) for record in records]
     if chosen == "json":
-        return json.dumps({"schema": SCHEMA, "kind": kind, "items": items}, indent=2) + "\n"
+        document = {"schema": SCHEMA, "kind": kind, **more, "items": items}
+        return json.dumps(document, indent=2) + "\n"
     if chosen == "jsonl":
         return "".join(json.dumps(item) + "\n" for item in items)
     return _csv(list(fields), [dict(_flat(record)) for record in records], headers)

@@ -11,6 +11,7 @@ from cpx_monitor.app.reports import (
     Basis,
     Change,
     ChangeKind,
+    Coverage,
     FleetDiff,
     Outage,
     Report,
@@ -67,6 +68,29 @@ def round_footer(shown: Round[TrackRound]) -> str:
 
 def when(stamp: Stamp) -> str:
     return f"round {stamp.round} at {stamp.observed_at.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
+def silence_sentence(coverage: Coverage) -> str:
+    """For a fleet that is mostly unknown."""
+    return (
+        f"{coverage.unknown} of {coverage.listed} listed instances are unknown, more likely because"
+        " of the API or the network than of the instances: see `cpx-monitor doctor`"
+    )
+
+
+class Silence:
+    """Tells once when most of a fleet falls silent, and once when it is over."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+
+    def learn(self, number: int, coverage: Coverage) -> str | None:
+        was_on, self._is_on = self._is_on, coverage.is_mostly_unknown
+        if self._is_on and not was_on:
+            return f"round {number}: {silence_sentence(coverage)}"
+        if was_on and not self._is_on:
+            return f"round {number}: most instances answer again"
+        return None
 
 
 def missed_sentence(shown: Round[Any]) -> Iterator[str]:

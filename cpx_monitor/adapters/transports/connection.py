@@ -89,6 +89,7 @@ class DirectConnection:
         "_watcher",
         "connect_s",
         "ends_at_s",
+        "head",
         "is_connecting",
         "keeps",
         "taken",
@@ -108,6 +109,7 @@ class DirectConnection:
         self.ends_at_s = math.inf
         self.keeps = self.is_connecting = False
         self.connect_s = 0.0
+        self.head = b""  # of the latest answer that was not known by its head
 
     @property
     def is_open(self) -> bool:
@@ -214,6 +216,7 @@ class DirectConnection:
 
         Cases: more came than was requested; another status; a body that cannot be used; all well.
         """
+        self.head = answer.head
         self.keeps = answer.keeps and not answer.has_more and self._kept.is_reliable
         was_used, self._is_used = self._is_used, True
         if was_used:

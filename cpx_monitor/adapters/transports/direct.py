@@ -100,10 +100,10 @@ class DirectTransport:
     def _connect_to(self, address: _Address, within_s: float) -> tuple[socket.socket, float]:
         with gevent.Timeout(within_s, TimedOut):
             began_s = monotonic()
-            sock = _connected(address)
+            sock = connected(address)
             connect_s = monotonic() - began_s
             if self._tls is not None:
-                sock = _secured(sock, self._tls, self._host)
+                sock = secured(sock, self._tls, self._host)
         return sock, connect_s
 
     def _time_out_those_due(self) -> None:
@@ -116,7 +116,7 @@ class DirectTransport:
         now_s = monotonic()
         if not self._addresses or now_s - self._looked_up_s > _LOOK_UP_AGAIN_AFTER_S:
             with gevent.Timeout(left_s(ends_at_s), TimedOut):
-                found = _addresses_of(self._host, self._port)
+                found = addresses_of(self._host, self._port)
             self._addresses = places_of(self._host, self._port, found)
             self._looked_up_s = now_s
         return self._addresses
@@ -135,7 +135,7 @@ def _request_head(host: str, credentials: str | None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _addresses_of(host: str, port: int) -> list[Any]:
+def addresses_of(host: str, port: int) -> list[Any]:
     """As getaddrinfo has them, without blocking the loop."""
     # No name server is asked for these, and a thread for it takes long to start. As bytes,
     # for a text would be encoded by IDNA, which takes long to import.
@@ -160,7 +160,8 @@ def _is_ready_to_write(sock: socket.socket) -> bool:
     return bool(waiting.poll(0))
 
 
-def _connected(address: _Address) -> socket.socket:
+def connected(address: _Address) -> socket.socket:
+    """A socket that does not block."""
     family, place = address
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -206,7 +207,8 @@ def _not_yet_over_tls() -> tuple[type[OSError], ...]:
     return (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-def _secured(sock: socket.socket, tls: "SSLContext", host: str) -> "SSLSocket":
+def secured(sock: socket.socket, tls: "SSLContext", host: str) -> "SSLSocket":
+    """The same once the handshake is done; ``sock`` is closed where that fails."""
     import ssl
 
     secure = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)

@@ -91,8 +91,11 @@ class Connection(Protocol):
     that was open.
     """
 
-    keeps: bool
-    connect_s: float
+    @property
+    def keeps(self) -> bool: ...
+
+    @property
+    def connect_s(self) -> float: ...
 
     @property
     def is_connecting(self) -> bool: ...

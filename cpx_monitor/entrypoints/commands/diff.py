@@ -19,7 +19,7 @@ from cpx_monitor.entrypoints.options.fleet_options import (
     source_option,
 )
 from cpx_monitor.entrypoints.options.option import UsageError
-from cpx_monitor.entrypoints.reporting.closing import sum_up
+from cpx_monitor.entrypoints.reporting.closing import sum_up, warn_if_silent
 from cpx_monitor.entrypoints.reporting.output import Output
 from cpx_monitor.entrypoints.reporting.verdict import exit_code_of
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
@@ -42,6 +42,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         if before.source != after.source:
             console.warn(f"two different fleets? before: {before.source}, after: {after.source}")
         sum_up(report, output, console, is_recorded=arguments.given(options.AFTER) is not None)
+        warn_if_silent(report.basis, console)
     return exit_code_of(report)
 
 

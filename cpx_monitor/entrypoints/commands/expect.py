@@ -1,11 +1,11 @@
 """What runs now, as a file for ``at-risk --expect``."""
 
 from cpx_monitor.adapters.expectations import render_expectation
-from cpx_monitor.adapters.presenters.sentences import rejected_warning
+from cpx_monitor.adapters.presenters.sentences import rejected_warning, silence_sentence
 from cpx_monitor.app.expectation import expectation_of
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import counted
-from cpx_monitor.app.use_cases import why_no_verdict
+from cpx_monitor.app.use_cases import coverage_of, why_no_verdict
 from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import Connect, connected
 from cpx_monitor.entrypoints.options.arguments import Arguments
@@ -24,6 +24,8 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     console.write(render_expectation(expectation_of(snapshot)))
     if snapshot.rejected:
         console.warn(rejected_warning(snapshot.rejected))
+    if coverage_of(snapshot).is_mostly_unknown:
+        console.warn(silence_sentence(coverage_of(snapshot)))
     if snapshot.unattributed:
         what = counted(snapshot.unattributed, "instance")
         console.warn(f"not in the file: {what} that did not say of which service")

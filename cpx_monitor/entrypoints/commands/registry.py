@@ -157,13 +157,28 @@ is no difference and 2 where there is one.
             groups=(
                 Group("", (options.BY, options.AGO, options.SERVICE)),
                 Group("output", options.STYLE),
-                options.THE_FLEET._replace(
-                    options=tuple(
-                        each for each in options.THE_FLEET.options if each is not options.FROM
-                    )
-                ),
+                options.THE_API,
             ),
             module=f"{_MODULES}.diff",
+        ),
+        Command(
+            name="doctor",
+            summary="is it the fleet, or the API?",
+            about="""\
+Looks up the API's name, connects, requests the list some times and every
+instance once, and says of each step how it is and what to do. The first line
+says what it comes to. The exit code is 0 where all is well, 1 where there are
+warnings, and 2 where there is trouble, an API that cannot be reached included.
+""",
+            examples="""\
+  cpx-monitor doctor --url=http://localhost:8080
+  cpx-monitor doctor --profile=production -o json
+""",
+            groups=(
+                Group("output", options.STYLE),
+                options.THE_API,
+            ),
+            module=f"{_MODULES}.doctor",
         ),
         Command(
             name="plot",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from cpx_monitor.adapters.presenters.sentences import Silence
 from cpx_monitor.app.waiting import (
     Goal,
     Standing,
@@ -36,10 +37,13 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     fleet_options = fleet_options._replace(deadline_s=min(fleet_options.deadline_s, within_s))
     fleet, clock = connected(arguments, fleet_options, console, connect)
 
-    last = _Last()
-    for shown in waiting(fleet, clock, goal, policy, every_s=every_s, within_s=within_s):
+    last, silence = _Last(), Silence()
+    polled = waiting(fleet, clock, goal, policy, every_s=every_s, within_s=within_s)
+    for number, shown in enumerate(polled, start=1):
         for standing in changes(last.known, shown.standings):
             console.tell(standing_sentence(standing, goal.healthy, policy))
+        if shown.coverage and (said := silence.learn(number, shown.coverage)):
+            console.warn(said)
         if shown.failure is not None and shown.failure != last.failure:
             console.warn(shown.failure)
         if shown.is_met:

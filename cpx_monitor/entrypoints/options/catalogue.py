@@ -281,6 +281,7 @@ THE_FLEET = Group(
         *(TOKEN_FILE, CA_FILE, INSECURE, PROFILE, VERBOSE, HELP),
     ),
 )
+THE_API = THE_FLEET._replace(options=tuple(each for each in THE_FLEET.options if each is not FROM))
 A_FLEET_OR_REPLAY = THE_FLEET._replace(
     options=tuple(FROM_TO_REPLAY if each is FROM else each for each in THE_FLEET.options)
 )

@@ -5,12 +5,18 @@ from cpx_monitor.adapters.presenters.sentences import (
     footer,
     no_risk_sentence,
     rejected_warning,
+    silence_sentence,
 )
 from cpx_monitor.app.ports import Trouble
-from cpx_monitor.app.reports import Report, ServicesAtRisk
+from cpx_monitor.app.reports import Basis, Report, ServicesAtRisk
 from cpx_monitor.entrypoints import hints
 from cpx_monitor.entrypoints.reporting.output import Output
 from cpx_monitor.entrypoints.terminal.console import Console
+
+
+def warn_if_silent(basis: Basis, console: Console) -> None:
+    if basis.coverage.is_mostly_unknown:
+        console.warn(silence_sentence(basis.coverage))
 
 
 def sum_up(report: Report, output: Output, console: Console, *, is_recorded: bool = False) -> None:

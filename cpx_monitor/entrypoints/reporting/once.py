@@ -19,7 +19,7 @@ from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
 from cpx_monitor.entrypoints.options.option import Option
-from cpx_monitor.entrypoints.reporting.closing import sum_up
+from cpx_monitor.entrypoints.reporting.closing import sum_up, warn_if_silent
 from cpx_monitor.entrypoints.reporting.feed import ChangesView, changes_are_wanted
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
 from cpx_monitor.entrypoints.reporting.repeat import repeat_of
@@ -78,6 +78,7 @@ def report_on(
             console.write(output.rendered(report))
             is_recorded = fleet_options.source.recording is not None
             sum_up(report, output, console, is_recorded=is_recorded)
+            warn_if_silent(report.basis, console)
         return exit_code_of(report)
     pace = islice(every(clock, repeat.every_s), repeat.rounds)
     polled = rounds(poll, lambda before, reason: before, clock, pace)

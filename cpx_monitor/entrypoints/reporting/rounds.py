@@ -9,11 +9,13 @@ from typing import Any, Protocol
 from cpx_monitor.adapters.presenters.frames import Heading, Height, report_frame
 from cpx_monitor.adapters.presenters.records import render_round
 from cpx_monitor.adapters.presenters.sentences import (
+    Silence,
     last_known_sentence,
     missed_sentence,
     outage_sentence,
     rejected_warning,
     round_warnings,
+    silence_sentence,
     when,
 )
 from cpx_monitor.app.ordering import Order
@@ -67,7 +69,7 @@ def show_rounds(
         FleetUnavailable, NoSuchService: the first round fails.
     """
     last: Round[Any] | None = None
-    was_told_to_stop = False
+    was_told_to_stop, silence = False, Silence()
     try:
         with Screen(console) as screen:
             for shown in rounds:
@@ -75,10 +77,16 @@ def show_rounds(
                     view.append(shown)
                     return exit_code_of(shown.report)
                 view.learn(shown)
+                said = None
+                if shown.outage is None:
+                    said = silence.learn(shown.number, shown.report.basis.coverage)
+                more = [] if said is None else [said]
                 if live:
-                    screen.show(partial(view.frame, shown), view.warnings(shown))
+                    screen.show(partial(view.frame, shown), [*view.warnings(shown), *more])
                 else:
                     view.append(shown)
+                    for warning in more:
+                        console.warn(warning)
                 last = shown
                 if not is_replay:
                     # There is time for it now; left to itself, garbage piles up. A finalizer would
@@ -150,9 +158,12 @@ class ReportView:
 
 
 def banner(shown: Round[Any], warnings: list[str]) -> list[str]:
-    """What stands above the rows: since when the API fails, else the warnings."""
+    """What stands above the rows: since when the API fails, else that most of the fleet is silent,
+    and the warnings.
+    """
+    coverage = shown.report.basis.coverage
     if shown.outage is None:
-        return warnings
+        return [*([silence_sentence(coverage)] if coverage.is_mostly_unknown else []), *warnings]
     return [outage_sentence(shown.outage), *missed_sentence(shown)]
 
 

@@ -52,6 +52,10 @@ class Limit(Protocol):
     def serves_many(self) -> None:
         """The server answers out of order, so that it certainly serves several at once."""
 
+    @property
+    def limited_by(self) -> str:
+        """What keeps ``value`` from being more, for people."""
+
 
 class FixedLimit:
     """Just so many."""
@@ -74,6 +78,10 @@ class FixedLimit:
 
     def serves_many(self) -> None:
         pass
+
+    @property
+    def limited_by(self) -> str:
+        return "--concurrency says so"
 
 
 class AdaptiveLimit:
@@ -148,6 +156,19 @@ class AdaptiveLimit:
     def serves_many(self) -> None:
         self._has_queue = False
 
+    @property
+    def limited_by(self) -> str:
+        """Cases: this machine; the server refused; its queue; more did not help; nothing yet."""
+        if self._value >= self.most:
+            return "this machine allows no more sockets or threads"
+        if self._was_refused:
+            return "the server refused more (429)"
+        if self._has_queue:
+            return "the server closes each connection, and more would wait in its queue"
+        if not self._is_searching:
+            return "more were no faster"
+        return "all instances were polled before a limit was found"
+
     def _begin_anew(self, keeps: bool) -> None:
         self._keeps = keeps
         self._has_queue = not keeps
@@ -155,7 +176,7 @@ class AdaptiveLimit:
         self._lowest_s = math.inf
         self._best_rate = 0.0
         self._best_value = 1
-        self._has_missed = False
+        self._has_missed = self._was_refused = False
         self._set(self.FIRST_KEEPING if keeps else self.FIRST_CLOSING)
 
     def _decide(self, round_s: float) -> None:
@@ -200,6 +221,7 @@ class AdaptiveLimit:
 
     def _back_off(self, failure: Failure) -> None:
         if failure is Failure.REFUSED:
+            self._was_refused = True
             self._is_searching = False
             self._best_value = max(1, self._value - 1)
         self._set(int(self._value * self.BACK_OFF))
