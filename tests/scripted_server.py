@@ -176,7 +176,7 @@ class ScriptedServer:
         with self._changed:
             assert self._changed.wait_for(lambda: self._closed >= number, timeout=30)
 
-    def wait_for(self, path):
-        """Until somebody has asked for it."""
+    def wait_for(self, path, times=1):
+        """Until it has been requested so many times."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.asked[path], timeout=30)
+            assert self._changed.wait_for(lambda: self.asked[path] >= times, timeout=30)

@@ -21,7 +21,7 @@ _ALTERNATE_SCREEN = 1049
 
 
 def _become_the_terminal_s():
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(1, termios.TIOCSCTTY, 0)
     # The shell that runs the tests may ignore them.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
@@ -47,9 +47,11 @@ class _Screen(pyte.Screen):
 
 
 class Terminal:
-    """Runs one program; ``raw`` is all that it has written."""
+    """Runs one program; ``raw`` is all that it has written. Without a keyboard it is shown on the
+    terminal, but reads from elsewhere.
+    """
 
-    def __init__(self, words, environ, columns=80, lines=24):
+    def __init__(self, words, environ, columns=80, lines=24, *, has_keyboard=True):
         self.screen = _Screen(columns, lines)
         self.raw = b""
         self._stream = pyte.ByteStream(self.screen)
@@ -59,7 +61,7 @@ class Terminal:
         self.process = subprocess.Popen(
             words,
             env=environ,
-            stdin=inner,
+            stdin=inner if has_keyboard else subprocess.DEVNULL,
             stdout=inner,
             stderr=inner,
             start_new_session=True,

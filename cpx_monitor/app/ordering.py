@@ -9,9 +9,11 @@ from cpx_monitor.app.reports import (
     InstanceList,
     InstanceRow,
     Load,
+    Overview,
     ServiceAtRisk,
     ServiceAverage,
     ServiceAverages,
+    ServiceOverview,
     ServicesAtRisk,
     Spread,
     TrackRound,
@@ -217,6 +219,13 @@ _SORTING: dict[type[Any], _Sorting] = {
         fields=_fields_of(
             ServiceAverage, cpu_percent=Spread, memory_percent=Spread, if_one_is_lost=Load
         ),
+    ),
+    Overview: _Sorting(
+        default="verdict",
+        tie="service",
+        titles={"service": "service", "healthy": "healthy", "verdict": "verdict"}
+        | {"cpu": "cpu_percent_mean", "memory": "memory_percent_mean"},
+        fields=_fields_of(ServiceOverview, cpu_percent=Spread, memory_percent=Spread),
     ),
     ServicesAtRisk: _Sorting(
         default="healthy",

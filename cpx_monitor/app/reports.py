@@ -238,7 +238,28 @@ class FleetDiff(NamedTuple):
     items: tuple[Change, ...]
 
 
-Report = InstanceList | ServiceAverages | ServicesAtRisk | TrackRound | Changes | FleetDiff
+class ServiceOverview(NamedTuple):
+    """``reason`` says why the verdict is not OK; None where it is."""
+
+    service: str
+    healthy: int
+    instances: int
+    cpu_percent: Spread
+    memory_percent: Spread
+    verdict: Verdict
+    reason: str | None
+
+
+class Overview(NamedTuple):
+    """Every service, the worst first."""
+
+    basis: Basis
+    items: tuple[ServiceOverview, ...]
+
+
+Report = (
+    InstanceList | ServiceAverages | ServicesAtRisk | TrackRound | Changes | FleetDiff | Overview
+)
 
 
 AnyReport = TypeVar("AnyReport", bound=Report)

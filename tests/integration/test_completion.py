@@ -105,6 +105,7 @@ class TestCandidates:
                 "averages",
                 "at-risk",
                 "track",
+                "top",
                 "wait",
                 "diff",
                 "doctor",

@@ -15,13 +15,13 @@ LEAVE = b"\x1b[?25h\x1b[?1049l"
 
 @pytest.fixture
 def on_terminal(environ):
-    """Starts cpx-monitor on a terminal of 80 columns, or of another size."""
+    """Starts cpx-monitor on a terminal of 80 columns, or of another size, without a keyboard."""
     terminals = []
 
     def start(*arguments, url=None, columns=80, lines=24, words=None, **extra_environ):
         words = words or [BIN / "cpx-monitor", *arguments]
         env = {**environ, **({"CPX_URL": url} if url else {}), "LANG": "C.UTF-8", **extra_environ}
-        terminals.append(Terminal(words, env, columns, lines))
+        terminals.append(Terminal(words, env, columns, lines, has_keyboard=False))
         return terminals[-1]
 
     yield start

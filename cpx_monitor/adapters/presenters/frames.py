@@ -31,11 +31,12 @@ from cpx_monitor.app.reports import (
     Round,
     ServiceAtRisk,
     ServiceAverage,
+    ServiceOverview,
     ServicesAtRisk,
     TrackedInstance,
     TrackRound,
 )
-from cpx_monitor.domain.health import HealthPolicy, Status
+from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-:=+*#"
@@ -49,14 +50,15 @@ _MIN_NOTE, _MAX_NOTE = len("was Unhealthy"), 30
 
 
 class Heading(NamedTuple):
-    """What stands above the rows: when this was, what is wrong, where it was seen, and details for
-    which there may be no room.
+    """What stands above the rows: when this was, what is wrong, where it was seen, details for
+    which there may be no room, and how it is ended.
     """
 
     when: str
     warnings: Sequence[str] = ()
     source: str = ""
     details: Sequence[str] = ()
+    end: str = "; ctrl-c ends"
 
 
 class Height(NamedTuple):
@@ -76,14 +78,24 @@ def track_frame(
     height: Height,
 ) -> list[str]:
     """A tracked round: how the service is, then a row for each instance, as far as they fit."""
-    report, policy = shown.report, shown.report.basis.policy
+    instances = as_shown(shown, instances)
+    table = tracked_table(instances, shown.report.basis.policy, style)
+    return _framed(track_head(shown, heading, style), instances, table, style, height)
+
+
+def as_shown(
+    shown: Round[TrackRound], instances: Sequence[TrackedInstance]
+) -> Sequence[TrackedInstance]:
+    """Where the round failed it is not the instances that did: as they were last known."""
+    return instances if shown.outage is None else [_as_last_known(each) for each in instances]
+
+
+def track_head(shown: Round[TrackRound], heading: Heading, style: Style) -> list[str]:
+    """How the service is, and what stands above its rows."""
+    report = shown.report
     if shown.outage is not None:
-        # It is not the instances that failed: what was last known of them stays in view.
-        instances = [_as_last_known(each) for each in instances]
-        table = _tracked_table(instances, policy, style)
         first = f"{report.service}: {last_known_sentence(report.basis)}"
-        above = [first, *_heading_lines(heading, style)]
-        return _framed(above, instances, table, style, height)
+        return [first, *_heading_lines(heading, style)]
     rows = report.items
     healthy = sum(row.status is Status.HEALTHY for row in rows)
     not_polled = f"; {len(report.not_polled)} not polled" if report.not_polled else ""
@@ -97,16 +109,21 @@ def track_frame(
     summary = counts + means + not_polled
     if display_width(printable(summary)) > (style.width or 0):
         summary = counts + not_polled
-    table = _tracked_table(instances, policy, style)
-    return _framed([summary, *_heading_lines(heading, style)], instances, table, style, height)
+    return [summary, *_heading_lines(heading, style)]
 
 
 def report_frame(
     shown: Round[Report], heading: Heading, style: Style, height: Height, *, wide: bool
 ) -> list[str]:
     """A report that is made again and again, as far as it fits."""
+    table = table_of(shown.report, wide=wide)
+    above = report_head(shown, heading, style, wide=wide)
+    return _framed(above, shown.report.items, table, style, height)
+
+
+def report_head(shown: Round[Report], heading: Heading, style: Style, *, wide: bool) -> list[str]:
+    """What stands above the rows of a report."""
     report = shown.report
-    table = table_of(report, wide=wide)
     above = [footer(report), *_heading_lines(heading, style)]
     if shown.outage is not None:
         above[0] = f"{last_known_sentence(report.basis)}: {above[0]}"
@@ -116,7 +133,7 @@ def report_frame(
         above.insert(-1, no_risk_sentence(report))
     if assumption := assumption_of(report, wide=wide):
         above.insert(-1, assumption)
-    return _framed(above, report.items, table, style, height)
+    return above
 
 
 def spark(values: Sequence[float | None], width: int, *, ascii_only: bool = False) -> str:
@@ -137,7 +154,7 @@ def _heading_line(heading: Heading, style: Style) -> str:
     lines = [
         f"{', '.join([heading.when, *details[:kept], *where])}{end}"
         for kept, end in [
-            *((kept, "; ctrl-c ends") for kept in range(len(details), -1, -1)),
+            *((kept, heading.end) for kept in range(len(details), -1, -1)),
             (0, ""),
         ]
     ]
@@ -168,7 +185,7 @@ def _framed(
         # Where not even this fits, it is still what matters most.
         left_out = _left_out([row for place, row in enumerate(rows) if place not in kept])
         lines = [*lines[: height.lines - 1], left_out]
-    return [_fitted(line, style) for line in lines[: height.lines]]
+    return [fitted(line, style) for line in lines[: height.lines]]
 
 
 def _kept(
@@ -198,7 +215,7 @@ def _cut_block(block: Sequence[str], room: int, style: Style) -> Sequence[str]:
     return [*block[: room - 1], f"{block[room - 1]} {CUT_MARKS[style.ascii_only]}"]
 
 
-def _fitted(line: str, style: Style) -> str:
+def fitted(line: str, style: Style) -> str:
     width = style.width or 0
     if display_width(without_color(line)) <= width:
         return line
@@ -223,6 +240,8 @@ def _badness(row: Any) -> tuple[float, float]:
     if isinstance(row, TrackedInstance) and not row.is_seen:
         return 0, -1
     row = _row_of(row)
+    if isinstance(row, ServiceOverview):
+        return list(Verdict).index(row.verdict), 0
     if isinstance(row, InstanceRow):
         return row.status is not Status.HEALTHY, _load(row.cpu_percent, row.memory_percent)
     if isinstance(row, ServiceAverage):
@@ -243,7 +262,7 @@ def _load(cpu_percent: float | None, memory_percent: float | None) -> float:
     return max(cpu_percent, memory_percent)
 
 
-def _tracked_table(
+def tracked_table(
     instances: Sequence[TrackedInstance], policy: HealthPolicy, style: Style
 ) -> Table:
     """Wide terminals have room for the histories, narrow ones don't."""

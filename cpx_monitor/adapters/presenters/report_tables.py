@@ -10,6 +10,7 @@ from cpx_monitor.app.reports import (
     FleetDiff,
     InstanceList,
     InstanceRow,
+    Overview,
     Report,
     ServiceAverages,
     ServicesAtRisk,
@@ -45,6 +46,8 @@ def table_of(report: Report, *, wide: bool = False, stamp: Stamp | None = None) 
             columns, rows = _services_at_risk(report, wide)
         case TrackRound():
             columns, rows = _track_round(report, wide)
+        case Overview():
+            columns, rows = _overview(report)
         case Changes() | FleetDiff():
             columns, rows = _CHANGE_COLUMNS, [_change_cells(item) for item in report.items]
     if stamp is None:
@@ -157,6 +160,31 @@ def _services_at_risk(report: ServicesAtRisk, wide: bool) -> _Rows:
             )
         )
     return columns, rows
+
+
+_OVERVIEW_COLUMNS = [
+    _SERVICE,
+    Column("Healthy", number=True),
+    *(
+        Column(title, number=True, may_go=may_go)
+        for title, may_go in (("CPU", 0), ("p95", 2), ("Memory", 0), ("p95", 2))
+    ),
+    Column("Verdict"),
+]
+
+
+def _overview(report: Overview) -> _Rows:
+    policy = report.basis.policy
+    rows = []
+    for item in report.items:
+        cells: list[str | Cell] = [
+            unmistakable(item.service),
+            Cell(f"{item.healthy}/{item.instances}", item.verdict),
+        ]
+        for spread, limit in zip((item.cpu_percent, item.memory_percent), policy, strict=True):
+            cells += [_mean_cell(spread.mean, limit), load_cell(spread.p95, limit)]
+        rows.append((*cells, Cell(item.verdict, item.verdict)))
+    return _OVERVIEW_COLUMNS, rows
 
 
 _CHANGE_COLUMNS = [

@@ -84,13 +84,19 @@ class Silence:
     def __init__(self) -> None:
         self._is_on = False
 
-    def learn(self, number: int, coverage: Coverage) -> str | None:
+    def learn(self, shown: Round[Any]) -> list[str]:
+        """A round that failed says nothing of the instances."""
+        if shown.outage is not None:
+            return []
+        return self.learn_coverage(shown.number, shown.report.basis.coverage)
+
+    def learn_coverage(self, number: int, coverage: Coverage) -> list[str]:
         was_on, self._is_on = self._is_on, coverage.is_mostly_unknown
         if self._is_on and not was_on:
-            return f"round {number}: {silence_sentence(coverage)}"
+            return [f"round {number}: {silence_sentence(coverage)}"]
         if was_on and not self._is_on:
-            return f"round {number}: most instances answer again"
-        return None
+            return [f"round {number}: most instances answer again"]
+        return []
 
 
 def missed_sentence(shown: Round[Any]) -> Iterator[str]:

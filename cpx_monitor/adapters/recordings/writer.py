@@ -35,15 +35,23 @@ MAX_ROUNDS = 1 << 53
 class RecordingFleet:
     """Another fleet, whose snapshots are written down before they are returned.
 
-    ``tracked`` is the service for whose sake this is done, where it is for one. A file that is
-    moved away, removed or cut off meanwhile, as logrotate does, is begun anew.
+    ``tracked`` is the service for whose sake this is done, where it is for one; with
+    ``is_begun_anew`` the first round names those that were not polled in it. A file that is moved
+    away, removed or cut off meanwhile, as logrotate does, is begun anew.
 
     Raises:
         FileUnusable: at once where the file cannot be appended to; later where it is full.
     """
 
     def __init__(
-        self, fleet: Fleet, path: str, clock: Clock, warn: Tell, tracked: str | None = None
+        self,
+        fleet: Fleet,
+        path: str,
+        clock: Clock,
+        warn: Tell,
+        tracked: str | None = None,
+        *,
+        is_begun_anew: bool = False,
     ) -> None:
         self._fleet = fleet
         self._tracked = tracked
@@ -52,7 +60,7 @@ class RecordingFleet:
         self._warn = warn
         self._listed: set[str] = set()
         self._size = 0
-        self._is_begun_anew = False
+        self._is_begun_anew = is_begun_anew
         try:
             self._file, self._round = _opened_to_append(path, warn)
             self._size = _size_of(self._file)

@@ -115,6 +115,38 @@ how old it is.
             module=f"{_MODULES}.track",
         ),
         Command(
+            name="top",
+            summary="the whole fleet on one screen, with keys",
+            about="""\
+The services, those in trouble first, with their loads and histories; Enter
+opens a service's instances. ? shows every key. Where stdout is not a terminal
+this is `averages --every`.
+""",
+            examples="""\
+  cpx-monitor top --url=http://localhost:8080
+  cpx-monitor top --demo
+  cpx-monitor top --from=incident.jsonl --speed=max
+""",
+            groups=(
+                Group("rows", (options.SERVICE, *options.ORDER)),
+                Group(
+                    "output",
+                    (
+                        options.OUTPUT_WITHOUT_END,
+                        options.NO_HEADERS,
+                        options.COLOR,
+                        options.EVERY_2_S,
+                        options.COUNT_WITHOUT_END,
+                        options.CHANGES_WITHOUT_END,
+                        options.BY_OF_CHANGES,
+                        options.SPEED,
+                    ),
+                ),
+                options.A_FLEET_OR_REPLAY,
+            ),
+            module=f"{_MODULES}.top",
+        ),
+        Command(
             name="wait",
             summary="wait until services are healthy, for scripts and CI",
             about="""\

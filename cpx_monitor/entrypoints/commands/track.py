@@ -18,6 +18,7 @@ from cpx_monitor.app.changes import InstanceFeed
 from cpx_monitor.app.history import History
 from cpx_monitor.app.ordering import Order, arranged
 from cpx_monitor.app.pace import every
+from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.app.reports import Round, TrackedInstance, TrackRound
 from cpx_monitor.app.tracking import track
 from cpx_monitor.entrypoints import exit_codes
@@ -30,8 +31,9 @@ from cpx_monitor.entrypoints.options.fleet_options import (
     recording_to_write,
 )
 from cpx_monitor.entrypoints.reporting.feed import ChangesView, refuse_order_of_changes
+from cpx_monitor.entrypoints.reporting.interactive.start import interactive, track_subject
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
-from cpx_monitor.entrypoints.reporting.repeat import Repeat, endless
+from cpx_monitor.entrypoints.reporting.repeat import Repeat, endless, pace_sentence
 from cpx_monitor.entrypoints.reporting.rounds import (
     View,
     banner,
@@ -49,27 +51,41 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     fleet_options = FleetOptions.from_arguments(arguments)
     policy = policy_of(arguments, console.warn)
     output, order = Output.from_arguments(arguments, console), order_of(arguments, REPORT)
-    recording = fleet_options.source.recording
-    if recording is None:
-        fleet, clock = connected(arguments, fleet_options, console, connect, tracked=service)
-        pace = islice(every(clock, repeat.every_s), repeat.rounds)
-        rounds = track(fleet, clock, service, policy, pace)
-    else:
-        recording_to_write(arguments)  # which cannot be another one
-        speed = arguments.given(options.SPEED) or (1 if is_live(output, console) else math.inf)
-        played = replay(recording, console, speed)
-        pace = islice(played.pace(), repeat.rounds)
-        rounds = track(played, played, service, policy, pace)
-        rounds = _with_warning_of_another(rounds, recording, played, console)
-    is_replay = recording is not None
-    view: View
+    recording, source = fleet_options.source.recording, fleet_options.source.name
+    view: View = TrackView(source, recording is not None, repeat, order, output, console)
     if arguments.flag(options.CHANGES):
         refuse_order_of_changes(arguments)
-        view = ChangesView(InstanceFeed(), (), fleet_options.source.name, output, console)
-    else:
-        view = TrackView(fleet_options.source.name, is_replay, repeat, order, output, console)
+        view = ChangesView(InstanceFeed(), (), source, output, console)
     live = is_live(output, console) and isinstance(view, TrackView)
-    show_rounds(rounds, view, console, live=live, is_replay=is_replay)
+    played: Replay | None = None
+    fleet: Fleet
+    clock: Clock
+    if recording is not None:
+        recording_to_write(arguments)  # which cannot be another one
+        speed = arguments.given(options.SPEED) or (1 if is_live(output, console) else math.inf)
+        fleet = clock = played = replay(recording, console, speed)
+    else:
+        fleet, clock = connected(arguments, fleet_options, console, connect, tracked=service)
+    session = None
+    if live:
+        pace_said = pace_sentence(repeat, is_replay=played is not None)
+        working = interactive(
+            fleet,
+            clock,
+            lambda: track_subject(output, source, pace_said),
+            output,
+            console,
+            source,
+            tracked=service,
+            is_recording=played is not None,
+        )
+        if working is not None:
+            fleet, clock, session = working
+    pace = every(clock, repeat.every_s) if played is None else played.pace()
+    rounds = track(fleet, clock, service, policy, islice(pace, repeat.rounds))
+    if played is not None:
+        rounds = _with_warning_of_another(rounds, source, played, console)
+    show_rounds(rounds, view, console, live=live, is_replay=played is not None, session=session)
     # Being told to stop is how tracking ends, and what it came to is data enough.
     return exit_codes.DONE
 
@@ -98,7 +114,7 @@ class TrackView:
         console: Console,
     ) -> None:
         self._source = source
-        self._pace = "replayed" if is_replay else f"every {repeat.every_s:g} s"
+        self._pace = pace_sentence(repeat, is_replay=is_replay)
         self._order = order
         self._output = output
         self._console = console

@@ -42,8 +42,9 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     for number, shown in enumerate(polled, start=1):
         for standing in changes(last.known, shown.standings):
             console.tell(standing_sentence(standing, goal.healthy, policy))
-        if shown.coverage and (said := silence.learn(number, shown.coverage)):
-            console.warn(said)
+        if shown.coverage is not None:
+            for warning in silence.learn_coverage(number, shown.coverage):
+                console.warn(warning)
         if shown.failure is not None and shown.failure != last.failure:
             console.warn(shown.failure)
         if shown.is_met:

@@ -21,9 +21,10 @@ from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_o
 from cpx_monitor.entrypoints.options.option import Option
 from cpx_monitor.entrypoints.reporting.closing import sum_up, warn_if_silent
 from cpx_monitor.entrypoints.reporting.feed import ChangesView, changes_are_wanted
+from cpx_monitor.entrypoints.reporting.interactive.start import interactive, report_subject
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
 from cpx_monitor.entrypoints.reporting.repeat import repeat_of
-from cpx_monitor.entrypoints.reporting.rounds import ReportView, is_live, show_rounds
+from cpx_monitor.entrypoints.reporting.rounds import ReportView, View, is_live, show_rounds
 from cpx_monitor.entrypoints.reporting.verdict import exit_code_of
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 
@@ -50,7 +51,7 @@ def report_on(
     )
     output = Output.from_arguments(arguments, console, output_option)
     order, repeat = order_of(arguments, kind), repeat_of(arguments, output_option)
-    wanted = arguments.texts(options.SERVICE)
+    wanted, source = arguments.texts(options.SERVICE), fleet_options.source.name
     prints_changes = changes_are_wanted(arguments, repeat)
     fleet, clock = connected(arguments, fleet_options, console, connect)
 
@@ -80,10 +81,18 @@ def report_on(
             sum_up(report, output, console, is_recorded=is_recorded)
             warn_if_silent(report.basis, console)
         return exit_code_of(report)
+    live = is_live(output, console) and not prints_changes
+    working = session = None
+    if live:
+        every_s = repeat.every_s
+        working = interactive(
+            fleet, clock, lambda: report_subject(output, every_s), output, console, source
+        )
+    if working is not None:
+        fleet, clock, session = working
     pace = islice(every(clock, repeat.every_s), repeat.rounds)
     polled = rounds(poll, lambda before, reason: before, clock, pace)
+    view: View = ReportView(repeat, order, output, console)
     if prints_changes:
-        view = ChangesView(feed, wanted, fleet_options.source.name, output, console)
-        return show_rounds(polled, view, console, live=False)
-    live = is_live(output, console)
-    return show_rounds(polled, ReportView(repeat, order, output, console), console, live=live)
+        view = ChangesView(feed, wanted, source, output, console)
+    return show_rounds(polled, view, console, live=live, session=session)

@@ -15,8 +15,12 @@ class Repeat(NamedTuple):
     rounds: int | None
 
 
-def endless(arguments: Arguments) -> Repeat:
-    """Of a command that goes on until it is told to stop.
+def pace_sentence(repeat: Repeat, *, is_replay: bool) -> str:
+    return "replayed" if is_replay else f"every {repeat.every_s:g} s"
+
+
+def endless(arguments: Arguments, every: Option[float] = options.EVERY) -> Repeat:
+    """Of a command that goes on until it is told to stop; ``every`` is its own option.
 
     Raises:
         UsageError: an option does not fit.
@@ -29,7 +33,7 @@ def endless(arguments: Arguments) -> Repeat:
     elif arguments.origin(options.SPEED) is Origin.FLAG:
         raise UsageError("--speed is for a recording", "--from=<file> names one")
     _check_format(arguments, "track prints several rounds")
-    return Repeat(arguments.value(options.EVERY), arguments.given(options.COUNT))
+    return Repeat(arguments.value(every), arguments.given(options.COUNT))
 
 
 def repeat_of(arguments: Arguments, output: Option[str] = options.OUTPUT) -> Repeat | None:

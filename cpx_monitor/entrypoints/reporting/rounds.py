@@ -26,8 +26,20 @@ from cpx_monitor.entrypoints.reporting.output import Output
 from cpx_monitor.entrypoints.reporting.repeat import Repeat
 from cpx_monitor.entrypoints.reporting.verdict import exit_code_of, exit_code_of_round
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
-from cpx_monitor.entrypoints.terminal.screen import Screen
+from cpx_monitor.entrypoints.terminal.screen import Keyboard, Screen
 from cpx_monitor.entrypoints.terminal.signals import Interrupted, held
+
+_ROUNDS_BETWEEN_ALL = 20
+
+
+class Session(Protocol):
+    """A screen with keys; see ``interactive.session``."""
+
+    @property
+    def keyboard(self) -> Keyboard: ...
+    def begin(self, screen: Screen) -> None: ...
+    def learn(self, shown: Round[Any]) -> None: ...
+    def wait(self) -> None: ...
 
 
 class View(Protocol):
@@ -61,9 +73,10 @@ def show_rounds(
     *,
     live: bool,
     is_replay: bool = False,
+    session: "Session | None" = None,
 ) -> int:
-    """Show each round, where it is ``live`` as a frame; the exit code is the last one's, 0 where it
-    was told to stop.
+    """Show each round, where it is ``live`` as a frame, with a ``session`` one that is worked with;
+    the exit code is the last one's, 0 where it was told to stop.
 
     Raises:
         FleetUnavailable, NoSuchService: the first round fails.
@@ -71,34 +84,48 @@ def show_rounds(
     last: Round[Any] | None = None
     was_told_to_stop, silence = False, Silence()
     try:
-        with Screen(console) as screen:
+        with Screen(console, None if session is None else session.keyboard) as screen:
+            if session is not None:
+                session.begin(screen)
             for shown in rounds:
                 if last is None and shown.report.basis.no_verdict_because is not None:
                     view.append(shown)
                     return exit_code_of(shown.report)
                 view.learn(shown)
-                said = None
-                if shown.outage is None:
-                    said = silence.learn(shown.number, shown.report.basis.coverage)
-                more = [] if said is None else [said]
                 if live:
-                    screen.show(partial(view.frame, shown), [*view.warnings(shown), *more])
+                    screen.keep([*view.warnings(shown), *silence.learn(shown)])
+                    if session is None:
+                        screen.show(partial(view.frame, shown))
+                    else:
+                        session.learn(shown)
                 else:
-                    view.append(shown)
-                    for warning in more:
-                        console.warn(warning)
+                    _append(view, shown, silence, console)
                 last = shown
                 if not is_replay:
-                    # There is time for it now; left to itself, garbage piles up. A finalizer would
-                    # swallow the exception of a signal.
-                    with held():
-                        gc.collect()
+                    _collect_garbage(shown, session)
+            if session is not None and is_replay:
+                session.wait()
     except Interrupted:
         was_told_to_stop = True
     except OutputClosed:
         return exit_codes.DONE
     view.conclude(last, live)
     return exit_codes.DONE if was_told_to_stop or last is None else exit_code_of_round(last)
+
+
+def _append(view: View, shown: Round[Any], silence: Silence, console: Console) -> None:
+    view.append(shown)
+    for warning in silence.learn(shown):
+        console.warn(warning)
+
+
+def _collect_garbage(shown: Round[Any], session: "Session | None") -> None:
+    """There is time for it now; left to itself, garbage piles up. A finalizer would swallow the
+    exception of a signal. Where rounds are held, only what is young, mostly: keys must not wait.
+    """
+    is_due = session is None or shown.number % _ROUNDS_BETWEEN_ALL == 1
+    with held():
+        gc.collect(2 if is_due else 1)
 
 
 class ReportView:

@@ -37,10 +37,11 @@ class Console(NamedTuple):
     stderr: TextIO
     environ: Mapping[str, str]
     size_of: Callable[[TextIO], os.terminal_size] = _terminal_size
+    keyboard: int | None = None  # the descriptor that keys are read from
 
     @classmethod
     def of_process(cls) -> "Console":
-        return cls(_usable(sys.stdout), _usable(sys.stderr), os.environ)
+        return cls(_usable(sys.stdout), _usable(sys.stderr), os.environ, keyboard=0)
 
     def write(self, text: str) -> None:
         """Put data on stdout, in one write.

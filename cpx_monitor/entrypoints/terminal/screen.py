@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType, TracebackType
+from typing import Protocol
 
 from cpx_monitor.entrypoints.terminal.console import Console, OutputClosed
 from cpx_monitor.entrypoints.terminal.signals import first_of_all, notice_while_waiting
@@ -21,14 +22,22 @@ Draw = Callable[[os.terminal_size], Sequence[str]]
 """The lines of a frame for a terminal of that size; none is wider or more than it has."""
 
 
+class Keyboard(Protocol):
+    """What is taken over with the screen; each returns what to write to the terminal for it."""
+
+    def take(self) -> str: ...
+    def give_back(self) -> str: ...
+
+
 class Screen:
     """Frames are drawn over one another, each in one write; a resize draws the last one anew.
 
     Nothing is touched before the first frame.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, keyboard: "Keyboard | None" = None) -> None:
         self._console = console
+        self._keyboard = keyboard
         self._draw: Draw | None = None
         self._has_screen = False
         self._before: dict[int, object] = {}
@@ -45,16 +54,18 @@ class Screen:
         if self._draw is None:
             return
         self._draw, self._has_screen = None, False
-        self._console.write(_LEAVE)
+        self._console.write(self._keyboard_given_back() + _LEAVE)
         first_of_all(None)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def show(self, draw: Draw, warnings: Iterable[str] = ()) -> None:
-        """The warnings, which are in the frame as well, are kept where stderr leads elsewhere."""
+    def keep(self, warnings: Iterable[str]) -> None:
+        """The warnings, which are in the frame as well, where stderr leads elsewhere."""
         if not self._console.stderr.isatty():
             for warning in warnings:
                 self._console.warn(warning)
+
+    def show(self, draw: Draw) -> None:
         is_first, self._draw = self._draw is None, draw
         if is_first:
             self._take_over()
@@ -72,7 +83,13 @@ class Screen:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
                 self._before[number] = signal.signal(number, handler)
         self._has_screen = True
-        self._console.write(_ENTER)
+        self._console.write(_ENTER + self._keyboard_taken())
+
+    def _keyboard_taken(self) -> str:
+        return self._keyboard.take() if self._keyboard else ""
+
+    def _keyboard_given_back(self) -> str:
+        return self._keyboard.give_back() if self._keyboard else ""
 
     def _redraw(self, before: str = "") -> None:
         if self._draw is None or not self._has_screen:
@@ -90,7 +107,7 @@ class Screen:
     def _give_back(self) -> None:
         self._has_screen = False
         # Not through the buffer, which a frame may be on its way through.
-        self._console.offer(self._console.stdout, _LEAVE)
+        self._console.offer(self._console.stdout, self._keyboard_given_back() + _LEAVE)
 
     def _soon(self, before: str) -> None:
         """Where no frame is being written: between two steps of gevent's loop."""
@@ -108,7 +125,7 @@ class Screen:
         # Here the process goes on when it is told to.
         signal.signal(number, self._on_stop)
         self._has_screen = True
-        self._soon(_ENTER)
+        self._soon(_ENTER + self._keyboard_taken())
 
     def _on_deadly_signal(self, number: int, frame: FrameType | None) -> None:
         self._give_back()

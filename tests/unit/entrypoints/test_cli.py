@@ -28,8 +28,8 @@ def test_without_a_command_it_names_the_commands():
         3,
         "",
         "error: no command is given\n"
-        "hint:  one of list, averages, at-risk, track, wait, diff, doctor, plot, config,"
-        " expect, completion; see `cpx-monitor --help`\n",
+        "hint:  one of list, averages, at-risk, track, top, wait, diff, doctor, plot,"
+        " config, expect, completion; see `cpx-monitor --help`\n",
     )
 
 

@@ -1,0 +1,80 @@
+"""Which rows a filter leaves: ``10.58.1``, ``cpu>80``, ``memory>=70``, ``status=unknown``."""
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+_COMPARISON = re.compile(r"\s*([A-Za-z0-9_ ]+?)\s*(>=|<=|!=|=|>|<)\s*(\S.*?)\s*")
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
+# What people type, and how the fields are called.
+_FIELDS = {
+    "cpu": ("cpu_percent",),
+    "memory": ("memory_percent",),
+    "mem": ("memory_percent",),
+    "name": ("service",),
+}
+
+
+def matcher(text: str) -> Callable[[Any], bool]:
+    """Whether a row is left by a filter.
+
+    Cases: no filter; a comparison with a field; a text that any column contains, in any case. A
+    comparison with what is no field is a text, and a value that is not known fits no comparison.
+    """
+    wanted = text.strip().casefold()
+    if not wanted:
+        return lambda row: True
+    comparison = _COMPARISON.fullmatch(text)
+
+    def contains(row: Any) -> bool:
+        return any(wanted in shown for shown in _texts(row))
+
+    if comparison is None:
+        return contains
+    name, sign, given = comparison.groups()
+    names = _FIELDS.get(name.casefold(), (name.casefold().replace(" ", "_"),))
+    number = _number(given)
+
+    def compares(row: Any) -> bool:
+        if not any(hasattr(row, each) for each in names):
+            return contains(row)
+        value = next(getattr(row, each) for each in names if hasattr(row, each))
+        value = getattr(value, "mean", value)  # of a service's loads
+        if value is None:
+            return False
+        if isinstance(value, int | float) and number is not None:
+            return _COMPARE[sign](value, number)
+        return _COMPARE[sign](str(value).casefold(), given.casefold())
+
+    return compares
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.removesuffix("%"))
+    except ValueError:
+        return None
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a row's columns, as they are shown: ``61%``, ``2/3``."""
+    shown: list[str] = []
+    for field in value:
+        if isinstance(field, str):
+            shown.append(field.casefold())
+        elif isinstance(field, bool) or field is None:
+            continue
+        elif isinstance(field, int | float):
+            shown.append(f"{field:g}%")
+            shown.append(f"{field:g}")
+        elif isinstance(field, tuple):
+            shown += _texts(field)
+    return shown

@@ -1,0 +1,1 @@
+"""The screen that is worked with: keys, what they do, and what is drawn of it."""
