@@ -15,7 +15,7 @@ from cpx_monitor.app.reports import (
     ServicesAtRisk,
     TrackRound,
 )
-from cpx_monitor.app.use_cases import averages, basis_of, row_of
+from cpx_monitor.app.use_cases import averages, basis_of, row_of, why_not_healthy
 from cpx_monitor.domain.fleet import Snapshot, address_order
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
@@ -53,8 +53,8 @@ def diff(
 
 
 def about(services: Collection[str]) -> Callable[[Change], bool]:
-    """Whether a change is about one of these services, in any case; every one is where none is
-    named. An instance that moved concerns two.
+    """A test whether a change concerns one of these services, in any case; without services every
+    change does. An instance that moved concerns two.
     """
     folded = {name.casefold() for name in services}
 
@@ -76,7 +76,7 @@ def instance_changes(before: Rows, after: Rows, policy: HealthPolicy) -> Iterato
         yield Change(ChangeKind.GONE, ip, row.service, row.status, None)
     for ip in _in_order(after.keys() - before.keys()):
         row = after[ip]
-        why = _why(row, policy)
+        why = why_not_healthy(row, policy)
         yield Change(ChangeKind.NEW, ip, row.service, None, row.status, reason=why)
     in_both = before.keys() & after.keys()
     moved = (ip for ip in in_both if _has_moved(before[ip], after[ip]))
@@ -87,7 +87,7 @@ def instance_changes(before: Rows, after: Rows, policy: HealthPolicy) -> Iterato
         row = after[ip]
         statuses = before[ip].status, row.status
         service = row.service or before[ip].service
-        yield Change(ChangeKind.STATUS, ip, service, *statuses, reason=_why(row, policy))
+        yield Change(ChangeKind.STATUS, ip, service, *statuses, reason=why_not_healthy(row, policy))
 
 
 def mean_changes(
@@ -103,12 +103,6 @@ def mean_changes(
 
 def _has_moved(before: InstanceRow, after: InstanceRow) -> bool:
     return None not in (before.service, after.service) and before.service != after.service
-
-
-def _why(row: InstanceRow, policy: HealthPolicy) -> str | None:
-    if row.cpu_percent is None or row.memory_percent is None:
-        return row.reason
-    return policy.excess(row.cpu_percent, row.memory_percent) or None
 
 
 def _in_order(ips: Iterable[str]) -> list[str]:
@@ -134,7 +128,7 @@ class Feed(Protocol):
 
 
 class InstanceFeed:
-    """Of a ``list`` or a ``track``. With ``status`` only what turns into it, or from it."""
+    """Of a ``list`` or a ``track``. With ``status`` only changes to or from it."""
 
     def __init__(self, status: Status | None = None) -> None:
         self._status = status
@@ -178,17 +172,17 @@ class MeanFeed:
             self._told = now
             return []
         counts = ({name: each.instances for name, each in of.items()} for of in (told, now))
-        moved = list(mean_changes(told, now, self._by_points))
-        have_moved = {(each.service, each.metric) for each in moved}
+        shifted = list(mean_changes(told, now, self._by_points))
+        have_shifted = {(each.service, each.metric) for each in shifted}
         self._told = {
-            name: _without(have_moved, told[name], each) if name in told else each
+            name: _without(have_shifted, told[name], each) if name in told else each
             for name, each in now.items()
         }
-        return [*_gone_and_new(*counts), *moved]
+        return [*_gone_and_new(*counts), *shifted]
 
 
 class VerdictFeed:
-    """Of ``at-risk``."""
+    """Of ``at-risk``; a round of which nothing can be said is skipped."""
 
     def __init__(self) -> None:
         self._before: Mapping[str, Verdict] | None = None
@@ -224,14 +218,14 @@ def _gone_and_new(
 
 
 def _without(
-    have_moved: Collection[tuple[str | None, str | None]],
+    have_shifted: Collection[tuple[str | None, str | None]],
     told: ServiceAverage,
     now: ServiceAverage,
 ) -> ServiceAverage:
-    """The later one with the means told before, where they have not moved since."""
+    """The later one with the means told before, where they have not shifted since."""
     kept = {
         metric: getattr(told, metric)
         for metric in METRICS
-        if (now.service, metric) not in have_moved and getattr(told, metric).mean is not None
+        if (now.service, metric) not in have_shifted and getattr(told, metric).mean is not None
     }
     return now._replace(**kept)

@@ -2,21 +2,29 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from cpx_monitor.app.evidence import LIST, Evidence, Reach, Request
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Check, DoctorReport, Grade, counted
 from cpx_monitor.app.use_cases import at_risk
-from cpx_monitor.domain.fleet import Observation, Snapshot, Unknown, address_order
-from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy
+from cpx_monitor.domain.fleet import (
+    Observation,
+    Snapshot,
+    Unknown,
+    address_order,
+    canonical_address,
+)
+from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy, Status
 
 SLOW_S, SLOW_CONNECT_S = 1.0, 0.5
 CERTIFICATE_DAYS_LEFT = 30
 MAX_CLOCK_DIFFERENCE_S = 5.0
 # The smallest number of neighbours that fail together, and the blocks that are looked at.
 MIN_BLOCK, MAX_BLOCKS_NAMED = 4, 3
+# How much of the rest may fail as well, if it is to be the block's trouble.
+MAX_SHARE_ELSEWHERE = 0.2
 _IPV4_PREFIXES, _IPV6_PREFIXES = range(16, 31), range(48, 125, 4)
 
 
@@ -31,7 +39,7 @@ def diagnose(evidence: Evidence, policy: HealthPolicy, now: datetime) -> DoctorR
         *_concurrency(evidence),
         *(_health(snapshot, policy) if snapshot else ()),
     ]
-    return DoctorReport(evidence.source, _conclusion(items), tuple(items))
+    return DoctorReport(evidence.source, _conclusion(evidence, items, policy), tuple(items))
 
 
 def _way(evidence: Evidence, now: datetime) -> Iterator[Check]:
@@ -54,7 +62,7 @@ def _way(evidence: Evidence, now: datetime) -> Iterator[Check]:
         "the network is slow, or the server's queue is full" if is_slow else None,
     )
     yield from _tls(evidence, reach, now)
-    if reach.failure is None:
+    if reach.clock_ahead_s is not None:
         yield _clock(reach.clock_ahead_s)
 
 
@@ -83,16 +91,15 @@ def _tls(evidence: Evidence, reach: Reach, now: datetime) -> Iterator[Check]:
         )
 
 
-def _clock(ahead_s: float | None) -> Check:
-    if ahead_s is None:
-        return Check("clock", Grade.OK, "the server does not tell its time")
+def _clock(ahead_s: float) -> Check:
     if abs(ahead_s) <= MAX_CLOCK_DIFFERENCE_S:
-        return Check("clock", Grade.OK, "the server's is ours, to the second")
+        finding = f"the server's agrees with ours within {MAX_CLOCK_DIFFERENCE_S:g} s"
+        return Check("clock", Grade.OK, finding)
     which = "ahead of" if ahead_s > 0 else "behind"
     return Check(
         "clock",
         Grade.WARNING,
-        f"the server's is {abs(ahead_s):.0f} s {which} ours",
+        f"the server's clock is {abs(ahead_s):.0f} s {which} ours",
         "set the clocks by NTP, or logs and recordings do not match",
     )
 
@@ -122,14 +129,16 @@ def _listing(evidence: Evidence) -> Iterator[Check]:
     wrong += [f"{rejected} rejected, such as {snapshot.rejected[0]}"] if rejected else []
     if not listed:
         advice = "check --url: is it the right CPX API?"
-        yield Check("list", Grade.TROUBLE, "it is empty", advice)
+        yield Check("list", Grade.TROUBLE, "the list is empty", advice)
     elif wrong:
         yield Check(
             "list", Grade.WARNING, f"{finding}; {', '.join(wrong)}", "tell the API's owners"
         )
     else:
         yield Check("list", Grade.OK, finding)
-    yield from _latency("list latency", [each for each in evidence.requests if each.path == LIST])
+    requests = [each for each in evidence.requests if each.path == LIST]
+    yield from _latency("list latency", requests)
+    yield from _errors("list error", requests)
 
 
 def _advice_on(failure: FleetUnavailable) -> str:
@@ -166,12 +175,37 @@ def _answers(evidence: Evidence, snapshot: Snapshot) -> Iterator[Check]:
             f"{unknown} of {listed} instances unknown",
             "see below" if requests else "`cpx-monitor list --status=unknown` says why",
         )
-    yield from _errors(requests)
-    yield from _malformed(snapshot, requests)
-    yield from _what_fails_together(snapshot)
+    # A list may spell an address in another way.
+    fetched = {_canonical(each.path) for each in requests if each.kind is None}
+    requested = fetched | {_canonical(each.path) for each in requests}
+    yield from _not_requested(snapshot, requested)
+    yield from _errors("error", requests)
+    yield from _malformed(snapshot, fetched)
+    # What was never requested does not fail, alone or together.
+    seen = [
+        each
+        for each in snapshot.observations
+        if not requests or each.ip in requested or not isinstance(each, Unknown)
+    ]
+    yield from _what_fails_together(seen)
 
 
-def _errors(requests: Sequence[Request]) -> Iterator[Check]:
+def _canonical(path: str) -> str:
+    try:
+        return canonical_address(path)
+    except ValueError:
+        return path
+
+
+def _not_requested(snapshot: Snapshot, requested: Collection[str]) -> Iterator[Check]:
+    left = [seen for seen in snapshot.unknown if seen.ip not in requested]
+    if requested and left:
+        total = len(snapshot.observations)
+        finding = f"{len(left)} of {total} instances were not requested before the deadline"
+        yield Check("not requested", Grade.WARNING, finding, "raise --deadline")
+
+
+def _errors(check: str, requests: Sequence[Request]) -> Iterator[Check]:
     """A line for each kind of error; some were followed by a better answer."""
     of_kind: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
@@ -180,7 +214,7 @@ def _errors(requests: Sequence[Request]) -> Iterator[Check]:
     for kind, failed in sorted(of_kind.items(), key=lambda each: -len(each[1])):
         example = failed[0]
         yield Check(
-            f"error: {kind}",
+            f"{check}: {kind}",
             Grade.WARNING,
             f"{len(failed)} of {counted(len(requests), 'request')}, such as {example.path}"
             + (f" ({example.failure})" if example.failure != kind else ""),
@@ -193,14 +227,14 @@ _ADVICE = {
     "the connection broke": "the server or something in between closes connections: see its logs",
     "this machine ran out of something": "`ulimit -n` shows the limit on open files",
     "answered 429": "the API limits the rate: poll less often, or ask for a higher limit",
+    "cut off by the deadline": "raise --deadline",
     "slow, and requested anew": "some instances take long: see their latency",
     "no connection": "the API does not take connections all the time: see its logs",
 }
 
 
-def _malformed(snapshot: Snapshot, requests: Sequence[Request]) -> Iterator[Check]:
+def _malformed(snapshot: Snapshot, fetched: Collection[str]) -> Iterator[Check]:
     """Whole answers that make no sense: what a request fetched, and the instance is unknown."""
-    fetched = {each.path for each in requests if each.kind is None}
     malformed = [seen for seen in snapshot.unknown if seen.ip in fetched]
     if malformed:
         example = malformed[0]
@@ -209,15 +243,18 @@ def _malformed(snapshot: Snapshot, requests: Sequence[Request]) -> Iterator[Chec
             Grade.WARNING,
             f"{len(malformed)} of {len(snapshot.observations)} instances,"
             f" such as {example.ip}: {example.reason}",
-            "tell the owners of the API, or of the service where it is always the same",
+            "tell the API's owners, or the service's if it is always the same one",
         )
 
 
-def _what_fails_together(snapshot: Snapshot) -> Iterator[Check]:
-    """Cases: blocks of neighbours; a single service."""
-    unknown = snapshot.unknown
-    blocks = failing_blocks(snapshot.observations)
-    if blocks and 2 * sum(size for _, size in blocks) >= len(unknown):
+def _what_fails_together(observations: Sequence[Observation]) -> Iterator[Check]:
+    """Cases: blocks of neighbours; a single service of several."""
+    unknown = [seen for seen in observations if isinstance(seen, Unknown)]
+    blocks = failing_blocks(observations)
+    within = sum(size for _, size in blocks)
+    elsewhere = len(unknown) - within, len(observations) - within
+    # Where many fail by chance, some of them are neighbours.
+    if blocks and elsewhere[0] <= MAX_SHARE_ELSEWHERE * elsewhere[1]:
         named = ", ".join(f"{size} in {network}" for network, size in blocks[:MAX_BLOCKS_NAMED])
         yield Check(
             "neighbours",
@@ -226,7 +263,8 @@ def _what_fails_together(snapshot: Snapshot) -> Iterator[Check]:
             "look at what they share: a rack, a switch, a subnet",
         )
     services = Counter(seen.service for seen in unknown if seen.service is not None)
-    if len(services) == 1:
+    known = {seen.service for seen in observations if seen.service is not None}
+    if len(services) == 1 and len(known) > 1:
         ((service, failed),) = services.items()
         if failed > 1 and 2 * failed >= len(unknown):
             finding = f"{failed} of {len(unknown)} unknown instances are of {service}"
@@ -300,29 +338,66 @@ def _health(snapshot: Snapshot, policy: HealthPolicy) -> Iterator[Check]:
     )
 
 
-def _conclusion(items: Iterable[Check]) -> str:
-    """Cases: no list; most are silent; a block of neighbours; some are unknown, of one service or
-    not; the API is slow or wrong; it is the fleet; all is well.
+_OF_FAILURE = {
+    Trouble.NO_SUCH_HOST: "the API's host is not known",
+    Trouble.REFUSED: "the API refuses access",
+    Trouble.TLS_FAILED: "TLS failed",
+    Trouble.EXHAUSTED: "it is this machine",
+}
+
+
+def _conclusion(evidence: Evidence, items: Iterable[Check], policy: HealthPolicy) -> str:
+    """Cases: no list; neighbours; most are silent; one service; the API is slow, or often wrong; it
+    is well, and some instances or services are not, or the way to it; all is well.
     """
-    by_name = {item.check: item for item in items if item.verdict is not Grade.OK}
-    listing = by_name.get("list")
-    if listing is not None and listing.verdict is Grade.TROUBLE:
-        return f"it is the API: {listing.finding}"
-    if "neighbours" in by_name:
-        return f"it is a part of the network: {by_name['neighbours'].finding}"
-    answers = by_name.get("answers")
+    failure, snapshot = evidence.failure, evidence.snapshot
+    if failure is not None:
+        return f"{_OF_FAILURE.get(failure.trouble, 'it is the API')}: {failure}"
+    assert snapshot is not None
+    wrong = {item.check: item for item in items if item.verdict is not Grade.OK}
+    if not snapshot.observations:
+        return "it is the API: the list is empty"
+    if "neighbours" in wrong:
+        return f"part of the network is down: {wrong['neighbours'].finding}"
+    answers = wrong.get("answers")
+    if "not requested" in wrong:
+        return f"the deadline is too short: {wrong['not requested'].finding}"
     if answers is not None and answers.verdict is Grade.TROUBLE:
         return f"more likely the API or the network than the fleet: {answers.finding}"
-    if "one service" in by_name:
-        return f"it is one service: {by_name['one service'].finding}"
-    of_api = [item for item in by_name.values() if item.check not in ("answers", "the fleet")]
+    if "one service" in wrong:
+        return f"it is one service: {wrong['one service'].finding}"
+    of_api = [item for item in wrong.values() if _is_of_api(item, evidence, snapshot)]
     if of_api:
         named = "; ".join(f"{item.check}: {item.finding}" for item in of_api[:2])
-        return f"the API is not quite well: {named}"
-    if answers is not None:
-        return f"the API is well, but {answers.finding}"
-    if "the fleet" in by_name:
-        return f"it is the fleet, the API is well: {by_name['the fleet'].finding}"
+        return f"the API has problems: {named}"
+    return _of_a_sound_api(wrong, answers, snapshot, policy)
+
+
+def _is_of_api(item: Check, evidence: Evidence, snapshot: Snapshot) -> bool:
+    """Slow, or a wrong list; of errors and malformed answers those that are not a few."""
+    if item.check in ("connection", "list", "list latency", "instance latency"):
+        return True
+    if item.check.startswith("list error: "):
+        return True
+    if item.check == "malformed answers" or item.check.startswith("error: "):
+        return 20 * int(item.finding.split()[0]) >= len(snapshot.observations)
+    return False
+
+
+def _of_a_sound_api(
+    wrong: Mapping[str, Check], answers: Check | None, snapshot: Snapshot, policy: HealthPolicy
+) -> str:
+    findings = [answers.finding] if answers is not None else []
+    if "the fleet" in wrong:
+        findings.append(wrong["the fleet"].finding)
+        return f"it is the fleet, the API is well: {'; '.join(findings)}"
+    findings += [wrong[check].finding for check in ("TLS", "clock") if check in wrong]
+    if findings:
+        return f"the API is well, but {'; '.join(findings)}"
+    healthy = sum(policy.status_of(seen) is Status.HEALTHY for seen in snapshot.observations)
+    if healthy < len(snapshot.observations):
+        of = f"{healthy} of {len(snapshot.observations)} instances are healthy"
+        return f"the API is well, and no service is at risk; {of}"
     return "all is well, the API and the fleet"
 
 

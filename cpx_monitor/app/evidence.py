@@ -50,7 +50,6 @@ class Settings(NamedTuple):
     token: str | None
     is_tls: bool
     verifies: bool
-    timeout_s: float
 
 
 class Concurrency(NamedTuple):

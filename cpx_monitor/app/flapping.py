@@ -18,12 +18,13 @@ ALTERNATES_AT_SHARE = 0.75
 
 
 class _Changed(NamedTuple):
-    status: bool
+    raw: bool
     debounced: bool
 
 
 class Flapping:
-    """The statuses of one instance go in, round by round; ``is_on`` is whether it is flapping.
+    """The statuses of one instance go in, round by round; ``is_on`` is whether it is flapping, and
+    ``changes`` how often its status changed in the last ``ROUNDS``.
 
     Rounds that there have not been yet count as rounds without a change.
     """
@@ -34,6 +35,10 @@ class Flapping:
         self._debounced: Status | None = None
         self._changed: deque[_Changed] = deque(maxlen=ROUNDS)
 
+    @property
+    def changes(self) -> int:
+        return sum(each.raw for each in self._changed)
+
     def learn(self, status: Status) -> None:
         agrees, is_first = status is self._last, self._last is None
         settles = agrees and status is not self._debounced
@@ -43,12 +48,6 @@ class Flapping:
         self._last = status
         if settles:
             self._debounced = status
-        share, raw_share = (
-            sum(changes) / ROUNDS
-            for changes in (
-                [each.debounced for each in self._changed],
-                [each.status for each in self._changed],
-            )
-        )
-        begins_at = ENDS_BELOW_SHARE if self.is_on else BEGINS_AT_SHARE
-        self.is_on = share >= begins_at or raw_share >= ALTERNATES_AT_SHARE
+        share = sum(each.debounced for each in self._changed) / ROUNDS
+        threshold = ENDS_BELOW_SHARE if self.is_on else BEGINS_AT_SHARE
+        self.is_on = share >= threshold or self.changes / ROUNDS >= ALTERNATES_AT_SHARE

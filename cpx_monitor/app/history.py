@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from cpx_monitor.app.flapping import Flapping
+from cpx_monitor.app.flapping import ROUNDS, Flapping
 from cpx_monitor.app.reports import (
     InstanceRow,
     InstanceSummary,
@@ -169,7 +169,7 @@ class _Instance:
         self.is_flapping = self._was_flapping = False
         self._statuses: Counter[Status] = Counter()
         self._flips = 0
-        self._flipped_at: datetime | None = None
+        self._changed_at: datetime | None = None
         self._cpu, self._memory = _Distribution(), _Distribution()
 
     def learn(self, number: int, row: InstanceRow, observed_at: datetime) -> None:
@@ -187,9 +187,11 @@ class _Instance:
             self._cpu.add(row.cpu_percent)
         if row.memory_percent is not None:
             self._memory.add(row.memory_percent)
-        if last and (last.status is Status.HEALTHY) != (row.status is Status.HEALTHY):
-            self._flips += 1
-            self._flipped_at = observed_at
+        if not was_here:
+            self._flapping = Flapping()
+        elif last is not None and last.status is not row.status:
+            self._changed_at = observed_at
+            self._flips += Status.HEALTHY in (last.status, row.status)
         self._flapping.learn(row.status)
 
     @property
@@ -268,8 +270,8 @@ class _Instance:
         if self._joined_in is not None and self._joined_in > number - MARKED_ROUNDS:
             return "joined"
         if self.is_flapping:
-            last = f", last {self._flipped_at:%H:%M:%S}" if self._flipped_at else ""
-            return f"flapping: {self._flips} flips{last}"
+            last = f", last {self._changed_at:%H:%M:%S}" if self._changed_at else ""
+            return f"flapping: {self._flapping.changes} changes in {ROUNDS} rounds{last}"
         row, before = self._row, self._before
         if row is not None and before is not None and row.status is not before.status:
             return f"was {before.status}"

@@ -32,7 +32,7 @@ class Coverage(NamedTuple):
 
     @property
     def is_mostly_unknown(self) -> bool:
-        """More likely for the API's sake, or the network's, than for the instances'."""
+        """Suggests that the API or the network is at fault, not the instances."""
         return 2 * self.unknown > self.listed
 
 

@@ -165,6 +165,13 @@ def row_of(seen: Observation, policy: HealthPolicy) -> InstanceRow:
     )
 
 
+def why_not_healthy(row: InstanceRow, policy: HealthPolicy) -> str | None:
+    """Why it is unknown, or what is over its limit; None where it is healthy."""
+    if row.cpu_percent is None or row.memory_percent is None:
+        return row.reason
+    return policy.excess(row.cpu_percent, row.memory_percent) or None
+
+
 def spread(values: Sequence[float]) -> Spread:
     """Mean, extremes and 95th percentile.
 
@@ -254,12 +261,11 @@ def _judged(
 
 
 def _with_headroom(item: ServiceAtRisk, service: Service, policy: HealthPolicy) -> ServiceAtRisk:
-    """Cases: it has a worse verdict; it survives; nothing would be left of it; too little."""
-    average = _average(service, policy)
-    if item.verdict is not Verdict.OK or average.survives_losing_one:
+    """Cases: it has a worse verdict, or survives; nothing would be left of it; too little would."""
+    lost = load_if_lost(service.answered, 1)
+    if item.verdict is not Verdict.OK or (lost is not None and policy.allows(*lost)):
         return item
-    lost = average.if_one_is_lost
-    reason = "a single instance has all of its load"
+    reason = "only one instance answered, so none would be left"
     if lost is not None:
         load = Load(round(lost.cpu_percent, 1), round(lost.memory_percent, 1))
         # Never within the limits only for having been rounded.

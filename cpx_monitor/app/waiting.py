@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable
 from cpx_monitor.app.reports import Coverage, InstanceRow
-from cpx_monitor.app.use_cases import coverage_of, row_of
+from cpx_monitor.app.use_cases import coverage_of, row_of, why_not_healthy
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy, Status
 
@@ -80,19 +80,16 @@ def standing_sentence(standing: Standing, needed: int, policy: HealthPolicy) -> 
     sentence = f"{standing.service}: {standing.healthy} healthy, {needed} needed"
     if not standing.missing:
         return sentence
-    reasons = [f"{row.ip} ({_why(row, policy)})" for row in standing.missing[:_MAX_NAMED]]
+    reasons = [
+        f"{row.ip} ({why_not_healthy(row, policy) or 'unknown'})"
+        for row in standing.missing[:_MAX_NAMED]
+    ]
     rest = len(standing.missing) - len(reasons)
     more = f" and {rest} more" if rest else ""
     return f"{sentence}; not healthy: {', '.join(reasons)}{more}"
 
 
 _MAX_NAMED = 5
-
-
-def _why(row: InstanceRow, policy: HealthPolicy) -> str:
-    if row.cpu_percent is None or row.memory_percent is None:
-        return row.reason or "unknown"
-    return policy.excess(row.cpu_percent, row.memory_percent)
 
 
 def changes(before: Sequence[Standing], now: Sequence[Standing]) -> list[Standing]:

@@ -88,7 +88,10 @@ class Examined(NamedTuple):
 
 
 def examined_fleet(
-    fleet_options: FleetOptions, url: CpxUrl, environ: Mapping[str, str]
+    fleet_options: FleetOptions,
+    url: CpxUrl,
+    environ: Mapping[str, str],
+    tell: Callable[[str], None],
 ) -> Examined:
     """
     Raises:
@@ -96,7 +99,7 @@ def examined_fleet(
     """
     transport, limit = _parts(fleet_options, url, environ)
     measured = MeasuredTransport(transport)
-    fleet = _fleet(fleet_options, url, measured, limit, _say_nothing)
+    fleet = _fleet(fleet_options, url, measured, limit, tell)
     is_direct = isinstance(transport, DirectTransport)
     return Examined(
         fleet,

@@ -41,7 +41,8 @@ class Fault(NamedTuple):
     """``address``, ``share`` (0 to 1, spread at random), ``block`` (of neighbours, from the first
     to the last), ``turn`` (so many of every so many) or ``service`` say which instances it hits;
     without any it hits all. Each of them is hit the first ``times`` times, or every ``every``-th
-    time, or always. ``lists`` is after how many lists something happens to them.
+    time, or always. ``after_lists`` is the number of list requests before, or between, what happens
+    to them; 0 where that is no matter.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Fault(NamedTuple):
     block: tuple[IPv4Address, IPv4Address] | None = None
     turn: tuple[int, int] | None = None
     service: str | None = None
-    lists: int = 0
+    after_lists: int = 0
     times: int | None = None
     every: int | None = None
     change: Change | None = None
@@ -115,7 +116,7 @@ def _named(name: str) -> Fault:
     if name in (REFUSE, CHURN, *TLS):
         return Fault(name)
     if timed := _TIMED.fullmatch(name):
-        return Fault(timed[1], lists=int(timed[2]))
+        return Fault(timed[1], after_lists=int(timed[2]))
     if name in _OVER_TIME:
         return Fault(name, of_list=name == FRESH, change=_OVER_TIME[name])
     if flips := re.fullmatch(r"flips-every-([1-9][0-9]{0,5})", name):

@@ -31,9 +31,9 @@ class Simulation:
         self._hit = [_addresses_hit(fault, fleet, seed) for fault in self._of_instances]
         self._churning = self._churning_addresses()
         self._timed = [
-            (fault, fleet.addresses if hit is None else sorted(hit, key=fleet.addresses.index))
+            (fault, fleet.addresses if hit is None else [ip for ip in fleet.addresses if ip in hit])
             for fault, hit in zip(self._of_instances, self._hit, strict=True)
-            if fault.lists
+            if fault.after_lists
         ]
         self._before = {
             replaced(ip): ip for fault, hit in self._timed if fault.name == ROLLS for ip in hit
@@ -90,8 +90,8 @@ class Simulation:
         instead: dict[str, str] = {}
         for fault, hit in self._timed:
             if fault.name == ROLLS:
-                instead |= {ip: replaced(ip) for ip in hit[: turn // fault.lists]}
-            elif (fault.name == LEAVES) == (turn >= fault.lists):
+                instead |= {ip: replaced(ip) for ip in hit[: turn // fault.after_lists]}
+            elif (fault.name == LEAVES) == (turn >= fault.after_lists):
                 absent.update(hit)
         if not (absent or instead):
             return body

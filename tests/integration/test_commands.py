@@ -152,8 +152,8 @@ class TestNoVerdict:
         assert table.stderr == (
             "error: none of 2 listed instances gave a usable answer (all: answered 500)\n"
             "hint:  each row of `cpx-monitor list` says why; --verbose says what was requested\n"
-            "warning: 2 of 2 listed instances are unknown, more likely because of the API or the"
-            " network than of the instances: see `cpx-monitor doctor`\n"
+            "warning: 2 of 2 instances are unknown: suspect the API or the network first;"
+            " run `cpx-monitor doctor`\n"
         )
         assert document["coverage"] == {"listed": 2, "answered": 0, "unknown": 2, "rejected": 0}
         assert document.get("verdict") is None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from cpx_monitor.adapters.cpx_api.polling.worker_pool import GivenUp
 from cpx_monitor.adapters.transports.port import (
     BrokenOff,
     Connection,
@@ -27,6 +28,7 @@ _KINDS: dict[type[TransportError], str] = {
 }
 NO_CONNECTION = "no connection"
 ABANDONED = "slow, and requested anew"
+CUT_OFF = "cut off by the deadline"
 
 
 class MeasuredTransport:
@@ -59,8 +61,8 @@ class MeasuredTransport:
             kind = _KINDS.get(type(error), NO_CONNECTION)
             failure = str(error) or kind
             raise
-        except BaseException:
-            kind = failure = ABANDONED
+        except BaseException as error:
+            kind = failure = ABANDONED if isinstance(error, GivenUp) else CUT_OFF
             raise
         finally:
             self.requests.append(Request(path, monotonic() - began_s, kind, failure))

@@ -1,6 +1,5 @@
 """The way to the API's host, a step at a time: its name, a connection, TLS, its clock."""
 
-import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import gevent
 
+from cpx_monitor.adapters.cpx_api.fleet import MAX_LISTING_BYTES
 from cpx_monitor.adapters.transports.access import Access
 from cpx_monitor.adapters.transports.addresses import Place, first_that_connects, places_of
 from cpx_monitor.adapters.transports.direct import (
@@ -31,15 +31,11 @@ from cpx_monitor.adapters.transports.port import (
 )
 from cpx_monitor.app.evidence import LIST, Certificate, Reach
 
-MAX_LIST_BYTES = 16 * 1024 * 1024
-# A date in a header is cut off to the second, and has come from afar.
-_NEGLIGIBLE_LAG = timedelta(seconds=2)
-
 T = TypeVar("T")
 
 
 def reach(address: str, access: Access, within_s: float) -> Reach:
-    """As far as it gets; each step has ``within_s``."""
+    """Try each step in turn, up to the first that fails; ``within_s`` is for each of them."""
     parts = urlsplit(address)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     found = Reach()
@@ -84,11 +80,14 @@ def _certificate(sock: socket.socket, access: Access, host: str) -> Certificate:
 
 
 def _clock_ahead_s(address: str, access: Access, within_s: float) -> float | None:
-    """By the Date header of the list, whatever its status."""
+    """By the Date header of the list, whatever its status; 0 where it lies between the request and
+    the answer, for it has whole seconds.
+    """
     # The first answer over a transport is read with its head.
     connection = DirectTransport(address, access).connection()
+    sent_at = datetime.now(UTC)
     try:
-        connection.get(LIST, monotonic() + within_s, MAX_LIST_BYTES)
+        connection.get(LIST, monotonic() + within_s, MAX_LISTING_BYTES)
         date = find_header(connection.head, "date")
     except OtherStatus as answer:
         date = answer.header("date")
@@ -99,9 +98,11 @@ def _clock_ahead_s(address: str, access: Access, within_s: float) -> float | Non
         connection.release()
     if date is None:
         return None
-    with contextlib.suppress(ValueError, OverflowError):
+    try:
         told = parsedate_to_datetime(date)
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        ahead = told - datetime.now(UTC)
-        return 0.0 if -_NEGLIGIBLE_LAG < ahead <= timedelta() else ahead.total_seconds()
-    return None
+    except (ValueError, OverflowError):
+        return None
+    told = told if told.tzinfo else told.replace(tzinfo=UTC)
+    earliest, latest = sent_at - timedelta(seconds=1), datetime.now(UTC)
+    nearest = min(max(told, earliest), latest)
+    return (told - nearest).total_seconds()

@@ -1,5 +1,6 @@
 """What ``doctor`` found, for people and for scripts."""
 
+from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.adapters.presenters.layout import Cell, Column, Style, Table, draw
 from cpx_monitor.adapters.presenters.records import render_records
 from cpx_monitor.app.reports import Check, DoctorReport, Grade
@@ -28,5 +29,5 @@ def render_diagnosis(report: DoctorReport, chosen: str, style: Style) -> str:
         )
         for item in report.items
     ]
-    first = f"{report.source}: {report.conclusion}\n" if style.headers else ""
+    first = printable(f"{report.source}: {report.conclusion}") + "\n" if style.headers else ""
     return first + draw(Table(columns, rows), style)

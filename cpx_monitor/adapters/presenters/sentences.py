@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cpx_monitor.adapters.presenters.escape import printable
 from cpx_monitor.app.ports import FleetUnavailable
 from cpx_monitor.app.reports import (
     ASSUMED_OF_A_LOSS,
@@ -73,9 +74,12 @@ def when(stamp: Stamp) -> str:
 def silence_sentence(coverage: Coverage) -> str:
     """For a fleet that is mostly unknown."""
     return (
-        f"{coverage.unknown} of {coverage.listed} listed instances are unknown, more likely because"
-        " of the API or the network than of the instances: see `cpx-monitor doctor`"
+        f"{coverage.unknown} of {coverage.listed} instances are unknown:"
+        " suspect the API or the network first; run `cpx-monitor doctor`"
     )
+
+
+_SILENCE_ENDS_BELOW = 0.4
 
 
 class Silence:
@@ -91,7 +95,11 @@ class Silence:
         return self.learn_coverage(shown.number, shown.report.basis.coverage)
 
     def learn_coverage(self, number: int, coverage: Coverage) -> list[str]:
-        was_on, self._is_on = self._is_on, coverage.is_mostly_unknown
+        was_on = self._is_on
+        # Not back and forth around the half.
+        self._is_on = coverage.is_mostly_unknown or (
+            was_on and coverage.unknown >= _SILENCE_ENDS_BELOW * coverage.listed
+        )
         if self._is_on and not was_on:
             return [f"round {number}: {silence_sentence(coverage)}"]
         if was_on and not self._is_on:
@@ -142,7 +150,7 @@ def age_of(stale_list: StaleList) -> str:
     return f"{stale_list.age_s:.3g} s"
 
 
-CHANGES_AT_RANDOM = "changes at random: most of its instances would be flapping, so none is marked"
+CHANGES_AT_RANDOM = "changes at random: most instances would be flapping, so none is marked"
 
 
 def track_warnings(shown: Round[TrackRound], before: Round[TrackRound] | None) -> Iterator[str]:
@@ -209,7 +217,7 @@ def _counted_changes(kind: ChangeKind, number: int) -> str:
 def _all_of_one(changes: Sequence[Change]) -> str:
     services = {change.service for change in changes}
     only = services.pop() if len(services) == 1 else None
-    return f", all of {only}" if only is not None and len(changes) > 1 else ""
+    return f", all of {printable(only)}" if only is not None and len(changes) > 1 else ""
 
 
 def span(seconds: float) -> str:

@@ -55,11 +55,11 @@ def summary_text(summary: TrackSummary, style: Style) -> str:
 
 
 def _note(item: InstanceSummary, rounds: int) -> tuple[str, ...]:
-    """Nothing where it was there, and polled, in all the rounds."""
+    """Nothing where it was there, polled and steady in all the rounds."""
     moments = (("joined", item.joined_at), ("left", item.left_at))
     said = [f"{what} {at:%H:%M:%S}" for what, at in moments if at is not None]
     if item.was_flapping:
-        said.append("flapping")
+        said.append("was flapping")
     if item.rounds < rounds:
         said.insert(0, f"{item.rounds} of {counted(rounds, 'round')}")
     return (", ".join(said),) if said else ()
@@ -97,10 +97,10 @@ def _summary_line(summary: TrackSummary) -> str:
         f"; {counted(summary.forgotten, 'instance')} that left before" if summary.forgotten else ""
     )
     forgotten = more and f"{more} {'is' if summary.forgotten == 1 else 'are'} not shown"
-    random = "; changes at random" if summary.was_random else ""
+    at_random = "; changed at random" if summary.was_random else ""
     return (
         f"{printable(summary.service)}: {rounds} from {began} to {ended}"
-        f"{failed}{missed}{forgotten}{random}"
+        f"{failed}{missed}{forgotten}{at_random}"
     )
 
 

@@ -1,6 +1,7 @@
 """Reads recordings; ``format`` describes them."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -95,6 +96,15 @@ class Recording:
     def _tell_unfinished(self, asked: Mapping[str, Observation]) -> None:
         if asked:
             self._warn(f"{self._path}: an unfinished round was ignored")
+
+    def check(self) -> None:
+        """Whether it can be read; of a pipe that cannot be known before.
+
+        Raises:
+            FileUnusable: there is no such file, or it is no recording.
+        """
+        if not os.path.exists(self._path) or os.path.isfile(self._path):
+            next(self._lines(), None)
 
     def last(self) -> Snapshot:
         """The last complete round, filled up with what was last seen of those it did not poll.

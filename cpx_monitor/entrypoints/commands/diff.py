@@ -60,6 +60,7 @@ def _two_moments(
         # A file that cannot be used is said before the fleet is polled.
         before = recording.last()
         return before, _after(arguments, console, connect)
+    recording.check()
     after = _after(arguments, console, connect)
     return recording.nearest(after.observed_at - timedelta(seconds=ago_s)), after
 

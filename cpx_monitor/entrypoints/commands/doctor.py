@@ -63,7 +63,8 @@ def _examined(
             with_progress,
         )
 
-    examined = examined_fleet(fleet_options, url, console.environ)
+    tell = console.tell if arguments.flag(options.VERBOSE) else lambda line: None
+    examined = examined_fleet(fleet_options, url, console.environ, tell)
     prepare_process(fleet_options, url, console)
     access, timeout_s = fleet_options.access, fleet_options.timeout_s
     way = None if examined.proxy else reach(url.address, access, timeout_s)
@@ -85,14 +86,13 @@ def _examined(
             token=_token_origin(arguments) if access.token else None,
             is_tls=url.address.startswith("https:"),
             verifies=access.checks_certificate,
-            timeout_s=timeout_s,
         ),
         concurrency=Concurrency(examined.limit.value, examined.limit.limited_by),
     )
 
 
 def _request_the_list(fleet: Fleet) -> None:
-    """A few times more, for its latency."""
+    """Repeat the request to measure its latency; a failure is measured as well."""
     began_s = time.monotonic()
     for _ in range(LISTS - 1):
         if time.monotonic() - began_s > LISTS_WITHIN_S:

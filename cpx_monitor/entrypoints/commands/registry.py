@@ -176,8 +176,9 @@ the API never answered.
             about="""\
 Instances that are gone, new, or of another service, status changes, and
 services whose mean CPU or memory moved. Of a recording the last round counts,
-or with --ago the one nearest to so long before. The exit code is 0 where there
-is no difference and 2 where there is one.
+or with --ago the one closest to this long ago. The exit code is 0 where there
+is no difference, 1 where some instances are unknown and nothing else differs,
+2 where there are differences, and 3 where nothing can be said.
 """,
             examples="""\
   cpx-monitor list --record=before.jsonl
@@ -197,9 +198,9 @@ is no difference and 2 where there is one.
             name="doctor",
             summary="is it the fleet, or the API?",
             about="""\
-Looks up the API's name, connects, requests the list some times and every
-instance once, and says of each step how it is and what to do. The first line
-says what it comes to. The exit code is 0 where all is well, 1 where there are
+Looks up the API's name, connects, requests the list ten times and every
+instance once, and reports on each step, with what to do. The first line says
+what it comes to. The exit code is 0 where all is well, 1 where there are
 warnings, and 2 where there is trouble, an API that cannot be reached included.
 """,
             examples="""\

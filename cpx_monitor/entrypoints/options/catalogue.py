@@ -68,9 +68,7 @@ EXPECT = Option(
     completes=FILES,
 )
 
-HEADROOM = _flag(
-    "--headroom", "name the services as well that would not survive losing one instance"
-)
+HEADROOM = _flag("--headroom", "also name services that would not survive losing an instance")
 
 # How it is polled.
 TIMEOUT = Option(
@@ -233,14 +231,14 @@ FOR = Option(
 )
 CHANGES = _flag("--changes", "with --every: only what differs from the round before")
 BY = Option(
-    "--by", values.points, "how far a service's mean must move to be told", "<points>", default="10"
+    "--by", values.points, "report a mean that moved by more than this", "<points>", default="10"
 )
 CHANGES_WITHOUT_END = CHANGES._replace(meaning="only what differs from the round before")
-BY_OF_CHANGES = BY._replace(meaning="with --changes: how far a mean must move to be told")
+BY_OF_CHANGES = BY._replace(meaning="with --changes: report a mean that moved by more")
 AGO = Option(
     "--ago",
     values.age_s,
-    "compare with the round nearest to so long before: 90s, 5m, 1h, 2d",
+    "compare with the round closest to this long ago: 90s, 5m, 1h, 2d",
     "<time>",
 )
 RECORD = Option(

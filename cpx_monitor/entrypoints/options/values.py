@@ -10,6 +10,7 @@ from cpx_monitor.adapters.files import opened_to_read
 from cpx_monitor.entrypoints.options.option import NotOneOf
 
 MAX_DURATION_S = 86_400.0
+MAX_AGE_S = 3650 * 86_400.0
 MAX_TOKEN_BYTES = 65_536
 MAX_CONCURRENCY = 1000
 PICTURE_ENDINGS = (".svg", ".png")
@@ -45,12 +46,12 @@ def duration_s(text: str) -> float:
 
 
 def age_s(text: str) -> float:
-    """Like ``duration_s``, also in days, and without a limit: ``90s``, ``1h``, ``2d``."""
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?(ms|s|m|h|d)?", text, re.ASCII):
-        raise ValueError("expected a time such as 90s, 5m, 1h or 2d")
-    if text.endswith("d"):
-        return float(text[:-1]) * 86_400
-    return _seconds(text)
+    """Like ``duration_s``, also in days, and up to ``MAX_AGE_S``: ``90s``, ``1h``, ``2d``."""
+    is_in_days = re.fullmatch(r"[0-9]{1,5}(\.[0-9]+)?d", text, re.ASCII)
+    seconds = float(text[:-1]) * 86_400 if is_in_days else _seconds(text)
+    if not 0 < seconds <= MAX_AGE_S:
+        raise ValueError("expected a time such as 90s, 5m, 1h or 2d, ten years at most")
+    return seconds
 
 
 def points(text: str) -> float:

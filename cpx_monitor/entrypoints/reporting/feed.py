@@ -1,12 +1,12 @@
 """What changes from round to round, an event a line: for a log, or a webhook."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from cpx_monitor.adapters.presenters.sentences import missed_sentence, round_warnings
 from cpx_monitor.app.changes import Feed, about
-from cpx_monitor.app.reports import Changes, Outage, Round
+from cpx_monitor.app.reports import Change, Changes, Outage, Report, Round, counted
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments, Origin
 from cpx_monitor.entrypoints.options.option import UsageError
@@ -46,27 +46,43 @@ def refuse_order_of_changes(arguments: Arguments) -> None:
 
 
 class ChangesView:
-    """The events of each round but the first, of which stderr has a summary."""
+    """The changes in each round but the first, which stderr sums up.
+
+    Args:
+        services: only theirs are written; of all where there are none.
+        whole: the round's report of all services, where what is shown is of some.
+    """
 
     def __init__(
-        self, feed: Feed, services: Collection[str], source: str, output: Output, console: Console
+        self,
+        feed: Feed,
+        services: Collection[str],
+        source: str,
+        output: Output,
+        console: Console,
+        whole: Callable[[], Report] | None = None,
     ) -> None:
         self._feed = feed
         self._is_wanted = about(services)
         self._source = source
         self._output = output
         self._console = console
+        self._whole = whole
         self._outage: Outage | None = None
+        self._outage_before: Outage | None = None
 
     def learn(self, shown: Round[Any]) -> None:
-        pass
+        self._outage_before, self._outage = self._outage, shown.outage
 
     def warnings(self, shown: Round[Any]) -> list[str]:
         """An outage is told when it begins and when it is over."""
-        before, self._outage = self._outage, shown.outage
+        before = self._outage_before
         if before is not None and shown.outage is None:
-            over = f"round {shown.number}: CPX answers again, after {before.rounds} failed"
-            return [over, *round_warnings(shown)]
+            failed = counted(before.rounds, "failed round")
+            return [
+                f"round {shown.number}: CPX answers again after {failed}",
+                *round_warnings(shown),
+            ]
         if before is not None:
             return list(missed_sentence(shown))
         return list(round_warnings(shown))
@@ -75,7 +91,9 @@ class ChangesView:
         raise AssertionError("events are no screen")
 
     def append(self, shown: Round[Any]) -> None:
-        found = self._feed.learn(shown.report) if shown.outage is None else ()
+        found: Iterable[Change] = ()
+        if shown.outage is None:
+            found = self._feed.learn(self._whole() if self._whole else shown.report)
         events = Changes(shown.report.basis, tuple(filter(self._is_wanted, found)))
         text = ""
         if events.items:

@@ -1,14 +1,14 @@
 """What the commands that report on a whole fleet share: once, or as often as is asked for."""
 
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from cpx_monitor.app.changes import Feed
 from cpx_monitor.app.memory import ServiceMemory
-from cpx_monitor.app.ordering import arranged, the_services
+from cpx_monitor.app.ordering import Order, arranged, the_services
 from cpx_monitor.app.pace import every
-from cpx_monitor.app.ports import FleetUnavailable, Trouble
+from cpx_monitor.app.ports import Fleet, FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Report
 from cpx_monitor.app.rounds import rounds
 from cpx_monitor.app.use_cases import why_no_verdict
@@ -55,23 +55,9 @@ def report_on(
     prints_changes = changes_are_wanted(arguments, repeat)
     fleet, clock = connected(arguments, fleet_options, console, connect)
 
-    was_listed, memory = False, ServiceMemory()
-
-    def poll() -> Report:
-        nonlocal was_listed
-        snapshot = fleet.snapshot()
-        if was_listed and not snapshot.observations:
-            # What was last known stays in view.
-            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
-        is_first, was_listed = not was_listed, True
-        only: Collection[str] | None = wanted or None
-        if wanted and why_no_verdict(snapshot) is None and (is_first or not prints_changes):
-            only = the_services(snapshot, wanted, expected)
-        if prints_changes:
-            # All of it: a service that vanishes is news, and no reason to fail.
-            return use_case(memory.filled(snapshot), policy, None)
-        return arranged(use_case(snapshot, policy, only), order)
-
+    poll = _Poll(fleet, use_case, policy, wanted, expected, order)
+    if prints_changes:
+        poll.memory = ServiceMemory()
     if repeat is None:
         report = poll()
         # A reader that stops early, as head does, still gets the exit code.
@@ -89,10 +75,60 @@ def report_on(
             fleet, clock, lambda: report_subject(output, every_s), output, console, source
         )
     if working is not None:
-        fleet, clock, session = working
+        poll.fleet, clock, session = working
     pace = islice(every(clock, repeat.every_s), repeat.rounds)
     polled = rounds(poll, lambda before, reason: before, clock, pace)
     view: View = ReportView(repeat, order, output, console)
     if prints_changes:
-        view = ChangesView(feed, wanted, source, output, console)
+        view = ChangesView(feed, wanted, source, output, console, whole=poll.whole)
     return show_rounds(polled, view, console, live=live, session=session)
+
+
+class _Poll:
+    """A poll of the fleet, made into a report. With a ``memory``, for what changes, silent
+    instances have the service that they are remembered by, and a service may vanish.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        use_case: UseCase,
+        policy: HealthPolicy,
+        wanted: Sequence[str],
+        expected: Collection[str],
+        order: Order,
+    ) -> None:
+        self.fleet = fleet
+        self.memory: ServiceMemory | None = None
+        self._use_case = use_case
+        self._policy = policy
+        self._wanted = wanted
+        self._expected = expected
+        self._order = order
+        self._latest: Snapshot | None = None
+
+    def __call__(self) -> Report:
+        snapshot, is_first = self.fleet.snapshot(), self._latest is None
+        if not (is_first or snapshot.observations):
+            # What was last known stays in view.
+            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
+        if self.memory is not None:
+            snapshot = self.memory.filled(snapshot)
+        self._latest = snapshot
+        may_vanish = self.memory is not None and not is_first
+        return arranged(
+            self._use_case(snapshot, self._policy, self._chosen(snapshot, may_vanish)), self._order
+        )
+
+    def whole(self) -> Report:
+        """The latest report, of all services."""
+        assert self._latest is not None  # it was called before
+        return self._use_case(self._latest, self._policy, None)
+
+    def _chosen(self, snapshot: Snapshot, may_vanish: bool) -> Collection[str] | None:
+        if not self._wanted:
+            return None
+        if why_no_verdict(snapshot) is not None:
+            return self._wanted
+        names = [*self._expected, *self._wanted] if may_vanish else self._expected
+        return the_services(snapshot, self._wanted, names)

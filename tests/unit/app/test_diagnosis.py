@@ -15,7 +15,7 @@ from cpx_monitor.domain.health import HealthPolicy
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 WELL = [instance(last) for last in range(1, 11)]
 REACH = Reach(("127.0.0.1",), 0.001, 0.002)
-SETTINGS = Settings("direct", None, None, is_tls=False, verifies=True, timeout_s=5)
+SETTINGS = Settings("direct", None, None, is_tls=False, verifies=True)
 
 
 def report(*observations, failure=None, **more):
@@ -58,7 +58,7 @@ class TestTheConclusion:
         found = report(*WELL, *(unknown(last) for last in range(16, 32)))
 
         assert found.conclusion == (
-            "it is a part of the network: all instances of a block are unknown: 16 in 10.58.1.16/28"
+            "part of the network is down: all instances of a block are unknown: 16 in 10.58.1.16/28"
         )
 
     def test_where_one_service_fails_names_it(self):
@@ -75,6 +75,52 @@ class TestTheConclusion:
         found = report(*WELL, unknown(11))
 
         assert found.conclusion == "the API is well, but 1 of 11 instances unknown"
+
+    def test_where_a_few_of_many_fail_is_not_that_it_is_the_api(self):
+        many = [instance(last) for last in range(1, 51)]
+        failed = requests("10.58.1.60", kind="timed out", failure="timed out")
+
+        found = report(*many, unknown(60), requests=failed)
+
+        assert found.conclusion == "the API is well, but 1 of 51 instances unknown"
+
+    def test_where_many_fail_by_chance_is_not_that_neighbours_do(self):
+        silent = [unknown(last) for last in range(1, 60) if last % 7]
+
+        found = report(*silent, *(instance(last) for last in range(7, 60, 7)))
+
+        assert "neighbours" not in {each.check for each in found.items}
+        assert found.conclusion.startswith("more likely the API or the network")
+
+    def test_where_the_deadline_came_first_is_that_it_is_too_short(self):
+        asked = requests(*(f"10.58.1.{last}" for last in range(1, 11)))
+        silent = [unknown(last) for last in range(11, 31)]
+
+        found = report(*WELL, *silent, requests=asked)
+
+        assert found.conclusion == (
+            "the deadline is too short: 20 of 30 instances were not requested before the deadline"
+        )
+
+    def test_where_some_are_unhealthy_is_not_that_all_is_well(self):
+        found = report(*WELL, instance(11, cpu=99))
+
+        assert found.conclusion == (
+            "the API is well, and no service is at risk; 10 of 11 instances are healthy"
+        )
+
+    @pytest.mark.parametrize(
+        ("trouble", "begins"),
+        [
+            (Trouble.NO_SUCH_HOST, "the API's host is not known: x"),
+            (Trouble.REFUSED, "the API refuses access: x"),
+            (Trouble.TLS_FAILED, "TLS failed: x"),
+            (Trouble.EXHAUSTED, "it is this machine: x"),
+            (Trouble.UNWELL, "it is the API: x"),
+        ],
+    )
+    def test_where_there_is_no_list_is_whose_trouble_that_is(self, trouble, begins):
+        assert report(failure=FleetUnavailable("x", trouble)).conclusion == begins
 
 
 class TestTheWay:
@@ -115,10 +161,9 @@ class TestTheWay:
     @pytest.mark.parametrize(
         ("ahead_s", "finding"),
         [
-            (None, "the server does not tell its time"),
-            (0.0, "the server's is ours, to the second"),
-            (60.0, "the server's is 60 s ahead of ours"),
-            (-60.0, "the server's is 60 s behind ours"),
+            (0.0, "the server's agrees with ours within 5 s"),
+            (60.0, "the server's clock is 60 s ahead of ours"),
+            (-60.0, "the server's clock is 60 s behind ours"),
         ],
     )
     def test_compares_the_clocks(self, ahead_s, finding):
@@ -126,6 +171,9 @@ class TestTheWay:
 
         assert found.finding == finding
         assert found.verdict is (Grade.WARNING if ahead_s else Grade.OK)
+
+    def test_has_no_clock_where_the_server_tells_none(self):
+        assert "clock" not in {each.check for each in report(reach=REACH).items}
 
 
 class TestTheAnswers:
@@ -161,8 +209,24 @@ class TestTheAnswers:
 
         assert found.finding == "1 of 11 instances, such as 10.58.1.11: not valid JSON"
 
+    def test_of_an_address_that_the_list_spells_in_another_way_are_its_own(self):
+        garbled = Unknown("2001:db8::1", "not valid JSON")
+
+        found = check("malformed answers", *WELL, garbled, requests=requests("2001:DB8::1"))
+
+        assert found.finding.startswith("1 of 11 instances")
+
 
 class TestTheList:
+    def test_that_fails_now_and_then_is_told(self):
+        failed = requests("servers", kind="answered 503", failure="answered 503")
+
+        found = report(requests=(*requests("servers"), *failed))
+
+        assert found.conclusion == (
+            "the API has problems: list error: answered 503: 1 of 2 requests, such as servers"
+        )
+
     def test_that_names_instances_twice_or_what_is_no_address_gets_a_warning(self):
         seen = snapshot(*WELL, rejected=["'junk'"])
         evidence = Evidence("test", seen, None, entries=13, list_bytes=1300)
@@ -179,7 +243,7 @@ class TestTheList:
     def test_that_is_empty_is_trouble(self):
         found = diagnose(Evidence("test", snapshot(), None), HealthPolicy(), NOW)
 
-        assert found.conclusion == "it is the API: it is empty"
+        assert found.conclusion == "it is the API: the list is empty"
 
 
 class TestFailingBlocks:

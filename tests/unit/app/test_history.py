@@ -67,7 +67,9 @@ class TestAnInstance:
         history = History()
         rounds = [[each, other] for each in [well, well, sick, sick] * 5]
 
-        assert notes(*rounds, history=history)[1] == "flapping: 9 flips, last 12:00:19"
+        assert (
+            notes(*rounds, history=history)[1] == "flapping: 9 changes in 21 rounds, last 12:00:19"
+        )
         report = history.judged(track_round(1).report)
         assert (report.flapping, report.is_random) == ({"10.58.1.1"}, False)
         assert [item.was_flapping for item in history.summary().items] == [True, False]

@@ -294,7 +294,7 @@ class TestHeadroom:
     def test_is_lacking_where_a_single_instance_is_enough_for_the_threshold(self):
         (item,) = at_risk(snapshot(instance(1)), POLICY, 1, headroom=True).items
 
-        assert item.reason == "a single instance has all of its load"
+        assert item.reason == "only one instance answered, so none would be left"
 
     def test_is_judged_only_where_it_is_asked_for(self):
         assert risks(instance(1, cpu=60), instance(2, cpu=60)) == []

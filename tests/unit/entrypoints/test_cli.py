@@ -291,6 +291,20 @@ class TestDiff:
 
         assert (code, "did you mean AuthService?" in err) == (3, True)
 
+    def test_escapes_what_a_terminal_could_act_on(self, recording_of):
+        hostile = [
+            Instance("10.58.1.1", "\x1b[31mRed", 1, 2),
+            Instance("10.58.1.2", "\x1b[31mRed", 1, 2),
+        ]
+
+        out = call("diff", recording_of(hostile), connect=in_memory([]))[1]
+
+        assert "\x1b" not in out
+        assert "all of \\x1b[31mRed" in out
+
+    def test_takes_no_longer_than_ten_years(self, before):
+        assert "ten years at most" in call("diff", before, "--ago=999999d")[2]
+
     def test_warns_of_two_different_fleets(self, before):
         _, _, err = call("diff", before, "--demo")
 
@@ -330,8 +344,30 @@ class TestChanges:
         assert out == ""
         assert told[1:] == [
             "warning: round 2 failed: cannot reach CPX: refused",
-            "warning: round 5: CPX answers again, after 3 failed",
+            "warning: round 5: CPX answers again after 3 failed rounds",
         ]
+
+    def test_of_some_services_are_judged_by_those(self):
+        sick = [Instance("10.58.1.8", "MLService", 99, 20)]
+        words = ("at-risk", "--changes", "--service=authservice", "--every=0.01", "--count=2")
+        fleet = in_memory([*EARLIER, *sick], [*EARLIER, *sick])
+
+        code, out, _ = call(*words, "-o", "jsonl", connect=fleet)
+
+        assert code == 0
+        assert {json.loads(line)["verdict"] for line in out.splitlines()} == {"OK"}
+
+    def test_of_a_service_that_vanishes_are_told_and_no_failure(self):
+        words = ("list", "--changes", "--service=AuthService", "--every=0.01", "--count=2")
+        fleet = in_memory(EARLIER, [Instance("10.58.1.8", "MLService", 9, 20)])
+
+        code, out, err = call(*words, "-o", "csv", "--no-headers", connect=fleet)
+
+        assert (code, err.count("failed")) == (0, 0)
+        assert [line.split(",")[2] for line in out.splitlines()] == ["gone", "gone"]
+
+    def test_by_is_refused_without_them(self):
+        assert call("averages", "--demo", "--by=3")[2].startswith("error: --by is for --changes")
 
     def test_without_every_is_refused(self):
         assert call("at-risk", "--demo", "--changes")[2] == (

@@ -58,7 +58,7 @@ class Poller(Protocol[T]):
         """It timed out behind another that was stuck; whether it may be asked for once more."""
 
 
-class _GivenUp(BaseException):
+class GivenUp(BaseException):
     """Thrown into a worker whose request is given up for now."""
 
 
@@ -173,7 +173,7 @@ class WorkerPool(Generic[Task]):
                     ends_at_s = self._ends_at_s
                 try:
                     outcome = ask(connection, task, ends_at_s)
-                except _GivenUp:
+                except GivenUp:
                     ended_s = monotonic_s()
                     traffic.on_stuck(began_s, ended_s)
                     self._poller.give_up(task, ended_s - began_s)
@@ -363,7 +363,7 @@ class WorkerPool(Generic[Task]):
     @staticmethod
     def _throw(worker: Worker, began_s: float) -> None:
         if worker.began_s == began_s:  # it may have been answered meanwhile
-            worker.greenlet.throw(_GivenUp())
+            worker.greenlet.throw(GivenUp())
 
     def _turn_to_the_end(self) -> bool:
         """Ask again for what was given up, once nothing else waits; where the server may serve one
