@@ -90,14 +90,18 @@ def record(path: Path) -> None:
     recorder.close()
 
 
-def draw_screen(recording: Path, picture: Path) -> None:
-    words = [BIN / "cpx-monitor", "track", SERVICE, f"--from={recording.name}", "--speed=60"]
-    env = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"}
+def draw_track(recording: Path, picture: Path) -> None:
+    words = ["track", SERVICE, f"--from={recording.name}", "--speed=60"]
     with contextlib.chdir(recording.parent):  # whose name is not to show
-        terminal = Terminal([str(word) for word in words], env, COLUMNS, LINES)
+        draw_screen(words, f"round {ROUNDS - 1} at ", picture)
+
+
+def draw_screen(words: Sequence[str], shown: str, picture: Path) -> None:
+    """What a terminal shows once that is on it."""
+    env = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"}
+    terminal = Terminal([str(BIN / "cpx-monitor"), *words], env, COLUMNS, LINES)
     try:
-        # After the last one the screen is given back at once.
-        terminal.wait_for(f"round {ROUNDS - 1} at ")
+        terminal.wait_for(shown)
         rows = [[terminal.screen.buffer[y][x] for x in range(COLUMNS)] for y in range(LINES)]
     finally:
         terminal.close()
@@ -115,13 +119,22 @@ def svg_of(rows: Sequence[Sequence[Any]]) -> str:
     ]
     for y, row in enumerate(rows):
         baseline = _MARGIN + (y + 0.75) * _LINE_HEIGHT
-        for color, group in groupby(enumerate(row), key=lambda cell: cell[1].fg):
+        drawn = groupby(enumerate(row), key=lambda cell: (cell[1].fg, cell[1].reverse))
+        for (color, is_reversed), group in drawn:
             cells = list(group)
             text = "".join(cell.data for _, cell in cells)
             if text.strip():
                 left = _MARGIN + cells[0][0] * _CELL_WIDTH
+                ink = _COLORS[color]
+                if is_reversed:
+                    parts.append(
+                        f'<rect x="{left:.1f}" y="{_MARGIN + y * _LINE_HEIGHT:.1f}"'
+                        f' width="{len(text) * _CELL_WIDTH:.1f}" height="{_LINE_HEIGHT}"'
+                        f' fill="{ink}"/>'
+                    )
+                    ink = _BACKGROUND
                 parts.append(
-                    f'<text x="{left:.1f}" y="{baseline:.1f}" fill="{_COLORS[color]}"'
+                    f'<text x="{left:.1f}" y="{baseline:.1f}" fill="{ink}"'
                     f' textLength="{len(text) * _CELL_WIDTH:.1f}" xml:space="preserve">'
                     f"{escape(text)}</text>"
                 )
@@ -133,10 +146,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder) / "incident.jsonl"
         record(recording)
-        draw_screen(recording, PICTURES / "track.svg")
+        draw_track(recording, PICTURES / "track.svg")
+        draw_screen(["top", "--demo", "--every=0.1"], "round 12 at ", PICTURES / "top.svg")
         plot = [BIN / "cpx-monitor", "plot", recording, f"--output={PICTURES / 'plot.svg'}"]
         subprocess.run(plot, check=True)
-    print(PICTURES / "track.svg")
+    print(PICTURES)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from cpx_monitor.domain.fleet import Instance, Observation, Unknown
 
 def demo_fleet(clock: Clock) -> InMemoryFleet:
     """A small fleet that shows every case: services that are well, at risk, without a healthy
-    instance, and an instance whose answer cannot be used. Its loads move from round to round.
+    instance, and an instance whose answer cannot be used. It lives: see ``_STORY``.
     """
     return InMemoryFleet(_demo_rounds(), clock, source="demo")
 
@@ -30,16 +30,36 @@ _DEMO_LOADS = (
 )
 
 
+# What happens, and in which of so many rounds, from 0; then it begins again. The first rounds show
+# the fleet as it is, and in a minute of `top` there is all of it.
+_STORY_ROUNDS = 40
+_SILENT = "10.58.1.3", range(6, 12)
+_FLAPS = "10.58.1.7", [number for number in range(8, 38) if number // 3 % 2]
+_REPLACED_FROM = {"10.58.1.10": 10, "10.58.1.11": 14}  # one instance after the other
+
+
 def _demo_rounds() -> Iterator[Sequence[Observation]]:
-    garbled = Unknown(f"10.58.1.{len(_DEMO_LOADS) + 1}", "cpu is '161%'", "TimeService")
     for number in itertools.count():
-        loaded = [
+        seen: list[Observation] = [
             Instance(f"10.58.1.{last}", service, _moved(cpu, number), _moved(memory, number + 3))
             for last, (service, cpu, memory) in enumerate(_DEMO_LOADS, start=1)
         ]
-        yield [*loaded, garbled]
+        garbled = Unknown(f"10.58.1.{len(_DEMO_LOADS) + 1}", "cpu is '161%'", "TimeService")
+        yield [_in_the_story(each, number % _STORY_ROUNDS) for each in [*seen, garbled]]
+
+
+def _in_the_story(seen: Observation, number: int) -> Observation:
+    """Cases: it falls silent; it flaps; a rollout has replaced it; nothing happens to it."""
+    ip = seen.ip
+    if ip == _SILENT[0] and number in _SILENT[1]:
+        return Unknown(ip, "timed out after 5 s")
+    if ip == _FLAPS[0] and number in _FLAPS[1] and isinstance(seen, Instance):
+        return seen._replace(cpu_percent=97)
+    if number >= _REPLACED_FROM.get(ip, _STORY_ROUNDS):
+        return Instance(ip.replace("10.58.1.", "10.58.2."), "TimeService", 33, 41)
+    return seen
 
 
 def _moved(percent: int, number: int) -> int:
-    """Up and down by three at the most, so that no verdict of the demo changes."""
+    """Up and down by three at the most, so that only the story changes a verdict."""
     return min(100, percent + round(3 * math.sin(number)))

@@ -54,8 +54,8 @@ def page_frame(page: Page, place: Place, bottom: str, style: Style, lines: int) 
     headers, blocks = blocks_of(table, style._replace(width=max(1, width - len(_MARK))))
     drawn = [fitted(_NO_MARK + line, style) for line in headers[-_HEADERS:]]
     for number, block in enumerate(blocks[:room], start=place.first):
-        # A row has a line here, so that scrolling goes by rows; the rest of a reason is cut.
-        line = block[0] if len(block) == 1 else f"{block[0]} {'~' if style.ascii_only else '…'}"
+        # A row has a line here, so that scrolling goes by rows; a reason is cut at its end.
+        line = "  ".join([block[0], *map(str.strip, block[1:])])
         drawn.append(_row(line, style, is_selected=number == place.selected))
     if not page.rows:
         drawn.append(fitted(f"{_NO_MARK}nothing to show", style))

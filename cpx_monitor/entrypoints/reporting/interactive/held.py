@@ -14,8 +14,8 @@ from cpx_monitor.app.reports import Round
 from cpx_monitor.domain.fleet import Instance, Observation, Snapshot
 
 MAX_ROUNDS = 120
-# Instances in all rounds together: 60 rounds of 10,000. What that costs is in docs/top.md.
-MAX_INSTANCES = 600_000
+# Instances in all rounds together: 120 rounds of 10,000. What that costs is in docs/top.md.
+MAX_INSTANCES = 1_200_000
 
 Outcome = Snapshot | FleetUnavailable
 
