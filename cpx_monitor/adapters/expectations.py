@@ -13,9 +13,11 @@ from cpx_monitor.adapters.recordings.format import FORMAT
 from cpx_monitor.adapters.recordings.reader import Recording
 from cpx_monitor.app.expectation import Expected, expectation_of
 from cpx_monitor.app.ports import FileUnusable
+from cpx_monitor.app.reports import counted
 
 MAX_BYTES = 16 * 1024 * 1024
 _COMMENT = re.compile(r"(?:^|\s)#.*")
+_LIKE_A_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
@@ -31,10 +33,26 @@ def read_expectation(path: str, warn: Callable[[str], None]) -> tuple[Expected, 
         why = (error.strerror or str(error)).lower()
         raise _unusable(f"cannot read {path}: {why}") from None
     if content.startswith(b'{"format": "' + FORMAT.encode()):
-        return expectation_of(Recording(path, warn).last())
+        return _of_recording(path, warn)
     if len(content) > MAX_BYTES:
         raise _unusable(f"{path} has more than {MAX_BYTES // 1024} KiB")
-    return _parsed(content.decode("utf-8", "replace"), path)
+    try:
+        return _parsed(content.decode("utf-8-sig"), path)
+    except UnicodeDecodeError:
+        raise _unusable(f"{path} is not UTF-8") from None
+
+
+def _of_recording(path: str, warn: Callable[[str], None]) -> tuple[Expected, ...]:
+    last = Recording(path, warn).last()
+    expected = expectation_of(last)
+    if not expected:
+        raise _unusable(f"{path} names no service")
+    if last.unattributed:
+        warn(
+            f"{path}: nothing is expected of {counted(last.unattributed, 'instance')}"
+            " that did not say of which service"
+        )
+    return expected
 
 
 def _unusable(message: str) -> FileUnusable:
@@ -69,6 +87,8 @@ def _entry(line: str) -> Expected | str | None:
     else:
         words = re.split(r"\s+", _COMMENT.sub("", text).strip())
         has_number = len(words) > 1 and _NUMBER.fullmatch(words[-1])
+        if len(words) > 1 and not has_number and _LIKE_A_NUMBER.fullmatch(words[-1]):
+            return f"{words[-1]} is not a number of instances"
         number = words.pop() if has_number else ""
         name = " ".join(words)
         if not name:

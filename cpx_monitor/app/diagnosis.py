@@ -66,6 +66,9 @@ def _way(evidence: Evidence, now: datetime) -> Iterator[Check]:
         yield _clock(reach.clock_ahead_s)
 
 
+_CHECK_THE_URL = "check the port, and http or https, in --url"
+
+
 def _tls(evidence: Evidence, reach: Reach, now: datetime) -> Iterator[Check]:
     """Cases: plain http; it failed; not verified; the certificate ends soon; all well."""
     settings = evidence.settings
@@ -73,9 +76,10 @@ def _tls(evidence: Evidence, reach: Reach, now: datetime) -> Iterator[Check]:
         return
     certificate = reach.certificate
     if certificate is None:
-        yield Check(
-            "TLS", Grade.TROUBLE, reach.failure or "", "--ca-file names the authorities to trust"
-        )
+        failure = reach.failure or ""
+        is_untrusted = "TLS failed" in failure
+        advice = "--ca-file names the authorities to trust" if is_untrusted else _CHECK_THE_URL
+        yield Check("TLS", Grade.TROUBLE, failure, advice)
     elif not settings.verifies:
         advice = "leave out --insecure"
         finding = f"{certificate.protocol}, the certificate is not verified"
@@ -129,7 +133,8 @@ def _listing(evidence: Evidence) -> Iterator[Check]:
     wrong += [f"{rejected} rejected, such as {snapshot.rejected[0]}"] if rejected else []
     if not listed:
         advice = "check --url: is it the right CPX API?"
-        yield Check("list", Grade.TROUBLE, "the list is empty", advice)
+        of_junk = f"the list holds no address: {', '.join(wrong)}"
+        yield Check("list", Grade.TROUBLE, of_junk if rejected else "the list is empty", advice)
     elif wrong:
         yield Check(
             "list", Grade.WARNING, f"{finding}; {', '.join(wrong)}", "tell the API's owners"
@@ -141,9 +146,14 @@ def _listing(evidence: Evidence) -> Iterator[Check]:
     yield from _errors("list error", requests)
 
 
+_TOKENS = "a token is read from --token-file, CPX_TOKEN_FILE or CPX_TOKEN"
+
+
 def _advice_on(failure: FleetUnavailable) -> str:
     if failure.trouble is Trouble.REFUSED:
-        return "a token is read from --token-file, CPX_TOKEN_FILE or CPX_TOKEN"
+        return _TOKENS
+    if failure.trouble in (Trouble.OTHER_SCHEME, Trouble.BROKEN_OFF):
+        return _CHECK_THE_URL
     return "nothing can be said of the fleet until the API answers"
 
 
@@ -226,6 +236,8 @@ _ADVICE = {
     "timed out": "these instances hang or are too slow: look at one, or raise --timeout",
     "the connection broke": "the server or something in between closes connections: see its logs",
     "this machine ran out of something": "`ulimit -n` shows the limit on open files",
+    "answered 401": _TOKENS,
+    "answered 403": _TOKENS,
     "answered 429": "the API limits the rate: poll less often, or ask for a higher limit",
     "cut off by the deadline": "raise --deadline",
     "slow, and requested anew": "some instances take long: see their latency",
@@ -314,10 +326,13 @@ def _text_of(number: int, family: int) -> str:
 
 
 def _concurrency(evidence: Evidence) -> Iterator[Check]:
-    if found := evidence.concurrency:
-        yield Check(
-            "concurrency", Grade.OK, f"{found.value} requests in flight; {found.limited_by}"
-        )
+    found = evidence.concurrency
+    if found is not None and any(each.path != LIST for each in evidence.requests):
+        in_flight = counted(found.value, "request")
+        yield Check("concurrency", Grade.OK, f"{in_flight} in flight; {found.limited_by}")
+
+
+_WHO_IS_SICK = "`cpx-monitor list --status=unhealthy` names the others"
 
 
 def _health(snapshot: Snapshot, policy: HealthPolicy) -> Iterator[Check]:
@@ -327,21 +342,23 @@ def _health(snapshot: Snapshot, policy: HealthPolicy) -> Iterator[Check]:
     basis = report.basis
     finding = f"{basis.healthy} of {basis.coverage.answered} instances that answered are healthy"
     names = [item.service for item in report.items]
+    is_sick = 2 * basis.healthy < basis.coverage.answered
     if names:
         finding += f"; at risk or possibly: {', '.join(names[:3])}"
         finding += f" and {len(names) - 3} more" if names[3:] else ""
     yield Check(
         "the fleet",
-        Grade.WARNING if names else Grade.OK,
+        Grade.WARNING if names or is_sick else Grade.OK,
         finding,
-        "`cpx-monitor at-risk` says why" if names else None,
+        "`cpx-monitor at-risk` says why" if names else _WHO_IS_SICK if is_sick else None,
     )
 
 
 _OF_FAILURE = {
-    Trouble.NO_SUCH_HOST: "the API's host is not known",
-    Trouble.REFUSED: "the API refuses access",
-    Trouble.TLS_FAILED: "TLS failed",
+    Trouble.NO_SUCH_HOST: "it is the host's name",
+    Trouble.REFUSED: "it is the token or the password",
+    Trouble.TLS_FAILED: "it is the certificate",
+    Trouble.OTHER_SCHEME: "it is the URL",
     Trouble.EXHAUSTED: "it is this machine",
 }
 
@@ -351,12 +368,14 @@ def _conclusion(evidence: Evidence, items: Iterable[Check], policy: HealthPolicy
     is well, and some instances or services are not, or the way to it; all is well.
     """
     failure, snapshot = evidence.failure, evidence.snapshot
+    if failure is not None and evidence.settings and evidence.settings.proxy:
+        return f"it is the proxy, or the API behind it: {failure}"
     if failure is not None:
         return f"{_OF_FAILURE.get(failure.trouble, 'it is the API')}: {failure}"
     assert snapshot is not None
     wrong = {item.check: item for item in items if item.verdict is not Grade.OK}
     if not snapshot.observations:
-        return "it is the API: the list is empty"
+        return f"it is the API: {wrong['list'].finding}"
     if "neighbours" in wrong:
         return f"part of the network is down: {wrong['neighbours'].finding}"
     answers = wrong.get("answers")

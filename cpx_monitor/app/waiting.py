@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cpx_monitor.app.pace import every
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable
-from cpx_monitor.app.reports import Coverage, InstanceRow
+from cpx_monitor.app.reports import Coverage, InstanceRow, counted
 from cpx_monitor.app.use_cases import coverage_of, row_of, why_not_healthy
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import HealthPolicy, Status
@@ -20,11 +20,14 @@ class Goal(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How a service stands in a round; ``missing`` are its instances that are not healthy."""
+    """How a service stands in a round; ``missing`` are its instances that are not healthy, and
+    ``unattributed`` counts the unknown instances that may be of any service.
+    """
 
     service: str
     healthy: int
     missing: tuple[InstanceRow, ...]
+    unattributed: int = 0
 
 
 class WaitRound(NamedTuple):
@@ -71,13 +74,17 @@ def standings_of(snapshot: Snapshot, goal: Goal, policy: HealthPolicy) -> tuple[
             if seen.service is not None and seen.service.casefold() == wanted.casefold()
         ]
         missing = tuple(row for row in rows if row.status is not Status.HEALTHY)
-        standings.append(Standing(wanted, len(rows) - len(missing), missing))
+        healthy = len(rows) - len(missing)
+        standings.append(Standing(wanted, healthy, missing, snapshot.unattributed))
     return tuple(standings)
 
 
 def standing_sentence(standing: Standing, needed: int, policy: HealthPolicy) -> str:
     """``AuthService: 1 healthy, 2 needed; not healthy: 10.58.1.4 (CPU 95%)``."""
     sentence = f"{standing.service}: {standing.healthy} healthy, {needed} needed"
+    if standing.unattributed and standing.healthy < needed:
+        which = counted(standing.unattributed, "unknown instance")
+        sentence += f"; {which} may be of this service"
     if not standing.missing:
         return sentence
     reasons = [

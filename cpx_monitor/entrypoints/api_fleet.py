@@ -22,6 +22,9 @@ from cpx_monitor.entrypoints.terminal.console import Console
 from cpx_monitor.entrypoints.terminal.progress import FleetWithProgress
 from cpx_monitor.entrypoints.terminal.signals import notice_while_waiting
 
+# Its default is looked up in pprint, which takes long to import.
+gevent.config.format_context = "builtins.repr"
+
 MAX_SOCKETS = 1000
 MAX_THREADS = 64
 SPARE_FILES = 56
@@ -39,8 +42,6 @@ def connect_to_api(
 
 def prepare_process(fleet_options: FleetOptions, url: CpxUrl, console: Console) -> None:
     """For a fleet that is polled over the network; warns of what is not as safe as it could be."""
-    # Its default is looked up in pprint, which takes long to import.
-    gevent.config.format_context = "builtins.repr"
     notice_while_waiting()
     # See launch. What is there by now stays, so it is not looked through again and again.
     gc.freeze()

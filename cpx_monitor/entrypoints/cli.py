@@ -82,11 +82,30 @@ def run(argv: Sequence[str], console: Console, connect: Connect = connect) -> in
 def _run_command(name: str, rest: Sequence[str], console: Console, connect: Connect) -> int:
     chosen = command(name)
     try:
+        arguments = _arguments(chosen, rest, console)
+    except UsageError as error:
+        if name == "at-risk" and _ASKS_FOR_NAGIOS.search(" ".join(rest)):
+            from cpx_monitor.adapters.presenters.nagios import render_unknown
+
+            # A check says on stdout what is wrong, whatever it is.
+            console.write(render_unknown(str(error)))
+        raise
+    return chosen.load().run(arguments, console, connect)
+
+
+_ASKS_FOR_NAGIOS = re.compile(r"(?:-o|--output)[ =]?nagios", re.IGNORECASE)
+
+
+def _arguments(chosen: Command, rest: Sequence[str], console: Console) -> Arguments:
+    """
+    Raises:
+        UsageError: the words are not those of the command.
+    """
+    try:
         words = read_words(chosen, rest)
     except UnknownOption as error:
         raise UsageError(str(error), _elsewhere(error.name, chosen) or error.hint) from None
-    arguments = with_profile(Arguments(words, console.environ), every_option())
-    return chosen.load().run(arguments, console, connect)
+    return with_profile(Arguments(words, console.environ), every_option())
 
 
 _MEANT = {

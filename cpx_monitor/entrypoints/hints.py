@@ -34,7 +34,7 @@ _HINTS = {
     ),
     Trouble.LISTS_NOTHING: "check --url or CPX_URL: is it the right CPX API?",
     Trouble.NOTHING_ANSWERED: (
-        "each row of `cpx-monitor list` says why; --verbose says what was requested"
+        "each row of `cpx-monitor list` says why; `cpx-monitor doctor` looks further"
     ),
 }
 

@@ -151,7 +151,7 @@ class TestNoVerdict:
         assert table.stdout.count("\n") == (4 if command == "list" else 2)
         assert table.stderr == (
             "error: none of 2 listed instances gave a usable answer (all: answered 500)\n"
-            "hint:  each row of `cpx-monitor list` says why; --verbose says what was requested\n"
+            "hint:  each row of `cpx-monitor list` says why; `cpx-monitor doctor` looks further\n"
             "warning: 2 of 2 instances are unknown: suspect the API or the network first;"
             " run `cpx-monitor doctor`\n"
         )

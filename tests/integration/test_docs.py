@@ -16,7 +16,7 @@ from scripted_server import answer, fleet_script, instance_answer
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
-    *("record-an-incident", "what-is-missing", "what-changed", "could-we-lose-one"),
+    *("record-an-incident", "what-is-missing", "what-changed", "could-we-lose-one", "top"),
     *("noise-or-trouble", "fleet-or-api", "is-it-there-yet"),
     *("proxy-and-tls", "make-it-yours", "as-a-library"),
 ]

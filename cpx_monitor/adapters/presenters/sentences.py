@@ -17,6 +17,7 @@ from cpx_monitor.app.reports import (
     Outage,
     Report,
     Round,
+    ServiceAtRisk,
     ServiceAverages,
     ServicesAtRisk,
     Stamp,
@@ -183,6 +184,10 @@ def rejected_warning(rejected: Sequence[str]) -> str:
     return f"ignored {len(rejected)} list {what}: {shown}{more}"
 
 
+def risk_sentence(item: ServiceAtRisk) -> str:
+    return f"{item.service} {item.healthy}/{item.instances} {item.verdict}: {item.reason}"
+
+
 def no_risk_sentence(report: ServicesAtRisk) -> str:
     """For an ``at-risk`` that found nothing; what did not answer is not passed over."""
     count = len(report.services)
@@ -216,6 +221,7 @@ def _counted_changes(kind: ChangeKind, number: int) -> str:
 
 def _all_of_one(changes: Sequence[Change]) -> str:
     services = {change.service for change in changes}
+    services |= {str(each.before) for each in changes if each.change is ChangeKind.MOVED}
     only = services.pop() if len(services) == 1 else None
     return f", all of {printable(only)}" if only is not None and len(changes) > 1 else ""
 

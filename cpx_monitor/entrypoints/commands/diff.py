@@ -3,7 +3,7 @@
 import contextlib
 from datetime import timedelta
 
-from cpx_monitor.adapters.presenters.sentences import diff_sentence
+from cpx_monitor.adapters.presenters.sentences import diff_sentence, span
 from cpx_monitor.adapters.recordings.reader import Recording
 from cpx_monitor.app.changes import diff
 from cpx_monitor.app.ordering import the_services
@@ -62,7 +62,13 @@ def _two_moments(
         return before, _after(arguments, console, connect)
     recording.check()
     after = _after(arguments, console, connect)
-    return recording.nearest(after.observed_at - timedelta(seconds=ago_s)), after
+    before = recording.nearest(after.observed_at - timedelta(seconds=ago_s))
+    apart_s = (after.observed_at - before.observed_at).total_seconds()
+    if abs(apart_s - ago_s) > ago_s / 2:
+        which = "earlier" if apart_s >= 0 else "later"
+        nearest = f"{span(abs(apart_s))} {which}"
+        console.warn(f"no round was recorded around {span(ago_s)} before; the nearest: {nearest}")
+    return before, after
 
 
 def _after(arguments: Arguments, console: Console, connect: Connect) -> Snapshot:

@@ -83,7 +83,7 @@ def _examined(
         settings=Settings(
             transport=examined.kind,
             proxy=examined.proxy,
-            token=_token_origin(arguments) if access.token else None,
+            token=_token_origin(arguments, url) if access.token or "@" in url.address else None,
             is_tls=url.address.startswith("https:"),
             verifies=access.checks_certificate,
         ),
@@ -101,6 +101,10 @@ def _request_the_list(fleet: Fleet) -> None:
             fleet.snapshot(lambda listed: ())
 
 
-def _token_origin(arguments: Arguments) -> str:
+def _token_origin(arguments: Arguments, url: CpxUrl) -> str:
+    if "@" in url.address and not (
+        arguments.given(options.TOKEN_FILE) or arguments.given(options.TOKEN)
+    ):
+        return "the URL (name and password)"
     option = min(options.TOKEN_FILE, options.TOKEN, key=arguments.origin)
     return arguments.found(option).where

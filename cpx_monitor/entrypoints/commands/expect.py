@@ -17,6 +17,8 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     fleet_options = FleetOptions.from_arguments(arguments)
     fleet, _ = connected(arguments, fleet_options, console, connect)
     snapshot = fleet.snapshot()
+    if coverage_of(snapshot).is_mostly_unknown:
+        console.warn(silence_sentence(coverage_of(snapshot)))
     if nothing_known := why_no_verdict(snapshot):
         listed = bool(snapshot.observations)
         trouble = Trouble.NOTHING_ANSWERED if listed else Trouble.LISTS_NOTHING
@@ -24,8 +26,6 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     console.write(render_expectation(expectation_of(snapshot)))
     if snapshot.rejected:
         console.warn(rejected_warning(snapshot.rejected))
-    if coverage_of(snapshot).is_mostly_unknown:
-        console.warn(silence_sentence(coverage_of(snapshot)))
     if snapshot.unattributed:
         what = counted(snapshot.unattributed, "instance")
         console.warn(f"not in the file: {what} that did not say of which service")

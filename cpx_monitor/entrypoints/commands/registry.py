@@ -166,7 +166,7 @@ the API never answered.
                     "waiting",
                     (options.HEALTHY, options.WITHIN, options.EVERY_2_S, options.FOR),
                 ),
-                options.THE_FLEET,
+                options.THE_API,
             ),
             module=f"{_MODULES}.wait",
         ),
@@ -196,7 +196,7 @@ is no difference, 1 where some instances are unknown and nothing else differs,
         ),
         Command(
             name="doctor",
-            summary="is it the fleet, or the API?",
+            summary="tell whether it is the fleet or the API",
             about="""\
 Looks up the API's name, connects, requests the list ten times and every
 instance once, and reports on each step, with what to do. The first line says

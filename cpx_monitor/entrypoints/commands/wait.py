@@ -17,14 +17,11 @@ from cpx_monitor.entrypoints import exit_codes
 from cpx_monitor.entrypoints.bootstrap import Connect, connected
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
-from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of, source_option
-from cpx_monitor.entrypoints.options.option import UsageError
+from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
 from cpx_monitor.entrypoints.terminal.console import Console
 
 
 def run(arguments: Arguments, console: Console, connect: Connect) -> int:
-    if source_option(arguments) is options.FROM:
-        raise UsageError("a recording does not change, so there is nothing to wait for")
     goal = Goal(
         tuple(dict.fromkeys(arguments.words[options.WAITED_SERVICES.name])),
         arguments.value(options.HEALTHY),

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from cpx_monitor.adapters.presenters.sentences import missed_sentence, round_warnings
+from cpx_monitor.adapters.presenters.sentences import missed_sentence, risk_sentence, round_warnings
 from cpx_monitor.app.changes import Feed, about
-from cpx_monitor.app.reports import Change, Changes, Outage, Report, Round, counted
+from cpx_monitor.app.reports import Change, Changes, Outage, Report, Round, ServicesAtRisk, counted
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments, Origin
 from cpx_monitor.entrypoints.options.option import UsageError
@@ -101,6 +101,9 @@ class ChangesView:
             self._output = self._output.continued()
         self._console.write(text + round_line(shown, self._source, self._output))
         if shown.number == 1:
+            if isinstance(shown.report, ServicesAtRisk):
+                for item in shown.report.items:
+                    self._console.tell(risk_sentence(item))
             sum_up(shown.report, self._output, self._console)
         for warning in self.warnings(shown):
             self._console.warn(warning)

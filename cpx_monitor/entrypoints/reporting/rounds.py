@@ -89,7 +89,7 @@ def show_rounds(
                 session.begin(screen)
             for shown in rounds:
                 if last is None and shown.report.basis.no_verdict_because is not None:
-                    view.append(shown)
+                    _append(view, shown, silence, console)
                     return exit_code_of(shown.report)
                 view.learn(shown)
                 if live:

@@ -112,9 +112,9 @@ class TestTheConclusion:
     @pytest.mark.parametrize(
         ("trouble", "begins"),
         [
-            (Trouble.NO_SUCH_HOST, "the API's host is not known: x"),
-            (Trouble.REFUSED, "the API refuses access: x"),
-            (Trouble.TLS_FAILED, "TLS failed: x"),
+            (Trouble.NO_SUCH_HOST, "it is the host's name: x"),
+            (Trouble.REFUSED, "it is the token or the password: x"),
+            (Trouble.TLS_FAILED, "it is the certificate: x"),
             (Trouble.EXHAUSTED, "it is this machine: x"),
             (Trouble.UNWELL, "it is the API: x"),
         ],
