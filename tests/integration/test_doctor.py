@@ -70,9 +70,8 @@ def test_a_token_is_named_and_not_shown(examine, simulator):
     assert "s3cret" not in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize("transport", ["requests"], indirect=True)
 def test_a_proxy_is_named_without_its_password(examine, serve, transport):
-    if transport == "direct":
-        pytest.skip("the direct transport knows no proxy")
     proxy = serve(
         {
             "http://cpx.test/servers": answer(200, ["10.58.1.1"]),
