@@ -5,13 +5,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_COMPARISON = re.compile(r"\s*([A-Za-z0-9_ ]+?)\s*(>=|<=|!=|=|>|<)\s*(\S.*?)\s*")
+_COMPARISON = re.compile(r"([A-Za-z0-9_]+)(>=|<=|!=|==|=|>|<)(\S*)")
+_SPACED = re.compile(r"\s*(>=|<=|!=|==|=|>|<)\s*")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
     "<=": operator.le,
     "=": operator.eq,
+    "==": operator.eq,
     "!=": operator.ne,
 }
 # What people type, and how the fields are called.
@@ -24,37 +26,50 @@ _FIELDS = {
 
 
 def matcher(text: str) -> Callable[[Any], bool]:
-    """Whether a row is left by a filter.
+    """Whether a row is left by a filter: by all of its words, between which there is space.
 
-    Cases: no filter; a comparison with a field; a text that any column contains, in any case. A
-    comparison with what is no field is a text, and a value that is not known fits no comparison.
+    Cases of a word: a comparison with a field; one that is not whole yet, which leaves every row; a
+    text that any column contains, in any case. A comparison with what is no field is a text. A
+    value that is not known fits no comparison, and a number is compared with numbers only.
     """
-    wanted = text.strip().casefold()
-    if not wanted:
-        return lambda row: True
-    comparison = _COMPARISON.fullmatch(text)
+    words = [_word(word) for word in _SPACED.sub(r"\1", text).split()]
+    return lambda row: all(fits(row) for fits in words)
+
+
+def _word(text: str) -> Callable[[Any], bool]:
+    wanted = text.casefold()
 
     def contains(row: Any) -> bool:
         return any(wanted in shown for shown in _texts(row))
 
+    comparison = _COMPARISON.fullmatch(text)
     if comparison is None:
         return contains
     name, sign, given = comparison.groups()
-    names = _FIELDS.get(name.casefold(), (name.casefold().replace(" ", "_"),))
+    names = _FIELDS.get(name.casefold(), (name.casefold(),))
     number = _number(given)
 
     def compares(row: Any) -> bool:
         if not any(hasattr(row, each) for each in names):
             return contains(row)
+        if not given:
+            return True
         value = next(getattr(row, each) for each in names if hasattr(row, each))
         value = getattr(value, "mean", value)  # of a service's loads
         if value is None:
             return False
-        if isinstance(value, int | float) and number is not None:
-            return _COMPARE[sign](value, number)
-        return _COMPARE[sign](str(value).casefold(), given.casefold())
+        if isinstance(value, int | float):
+            return number is not None and _COMPARE[sign](value, number)
+        return _compare_texts(str(value).casefold(), sign, given.casefold())
 
     return compares
+
+
+def _compare_texts(value: str, sign: str, given: str) -> bool:
+    """The beginning of a text is enough to be equal: ``status=un``."""
+    if sign in ("=", "=="):
+        return value.startswith(given)
+    return not value.startswith(given) if sign == "!=" else _COMPARE[sign](value, given)
 
 
 def _number(text: str) -> float | None:

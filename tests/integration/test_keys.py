@@ -179,6 +179,26 @@ class TestKeys:
         terminal.press(b"q")
         assert terminal.wait() == 0
 
+    def test_a_round_that_takes_too_long_is_told_while_it_does(self, start, serve):
+        lists = in_turn(answer(200, ["10.58.1.1"]), hangs)
+        server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+        terminal = start("top", "--every=0.1", url=server.url)
+
+        terminal.wait_for("[polling for ")
+
+    def test_sort_and_filter_what_was_last_known_while_the_api_is_gone(self, start, serve):
+        loads = {f"/10.58.1.{n}": instance_answer(cpu=f"{n}0%") for n in (1, 2, 3)}
+        server = serve({"/servers": answer(200, [path[1:] for path in loads]), **loads})
+        terminal = start("track", "AuthService", "--every=0.1", url=server.url)
+        terminal.wait_for("round 2 at ")
+        server.__exit__()
+        terminal.wait_for("connection refused")
+
+        terminal.press(b"c")
+        terminal.wait_for("> 10.58.1.3 ")
+        terminal.press(b"/cpu>15 cpu<25")
+        terminal.wait_for("> 10.58.1.2 ")
+
     def test_q_ends_before_the_first_round_as_well(self, start, serve):
         server = serve({"/servers": hangs})
         terminal = start("top", url=server.url)

@@ -15,6 +15,7 @@ from cpx_monitor.adapters.presenters.layout import (
     cut,
     display_width,
     without_color,
+    wrapped,
 )
 
 _MARK, _NO_MARK = "> ", "  "
@@ -55,7 +56,7 @@ def page_frame(page: Page, place: Place, bottom: str, style: Style, lines: int) 
     drawn = [fitted(_NO_MARK + line, style) for line in headers[-_HEADERS:]]
     for number, block in enumerate(blocks[:room], start=place.first):
         # A row has a line here, so that scrolling goes by rows; a reason is cut at its end.
-        line = "  ".join([block[0], *map(str.strip, block[1:])])
+        line = " ".join([block[0], *map(str.strip, block[1:])])
         drawn.append(_row(line, style, is_selected=number == place.selected))
     if not page.rows:
         drawn.append(fitted(f"{_NO_MARK}nothing to show", style))
@@ -85,7 +86,10 @@ def help_frame(keys: Sequence[tuple[str, str]], source: str, style: Style, lines
     wide = max(len(name) for name, _ in keys)
     if style.ascii_only:
         keys = [("up down k j" if "↑" in name else name, does) for name, does in keys]
-    shown = [printable(source), "", *(f"{name:{wide}}  {does}" for name, does in keys)]
+    shown = [printable(source), ""]
+    for name, does in keys:
+        first, *more = wrapped(does, max(16, (style.width or 0) - wide - 2))
+        shown += [f"{name:{wide}}  {first}", *(f"{'':{wide}}  {line}" for line in more)]
     space = [""] * (lines - len(shown) - 1)
     whole = [*shown, *space][: lines - 1]
     return [*(fitted(line, style) for line in whole), fitted("any key closes this", style)]

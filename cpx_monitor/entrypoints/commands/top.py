@@ -51,6 +51,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         output,
         console,
         source,
+        every_s=repeat.every_s if played is None else None,
         is_recording=played is not None,
         memory=ServiceMemory(),
     )

@@ -77,6 +77,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
             console,
             source,
             tracked=service,
+            every_s=repeat.every_s if played is None else None,
             is_recording=played is not None,
         )
         if working is not None:

@@ -72,7 +72,13 @@ def report_on(
     if live:
         every_s = repeat.every_s
         working = interactive(
-            fleet, clock, lambda: report_subject(output, every_s), output, console, source
+            fleet,
+            clock,
+            lambda: report_subject(output, every_s),
+            output,
+            console,
+            source,
+            every_s=every_s,
         )
     if working is not None:
         poll.fleet, clock, session = working

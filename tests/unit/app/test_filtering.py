@@ -32,7 +32,12 @@ ROWS = list_instances(
         ("service=mlservice", [2]),
         ("nonsense>3", []),
         ("cpu>many", []),
-        (">", []),
+        ("cpu>", [1, 2, 3]),
+        ("cpu==80", [2]),
+        ("status=un", [1, 3]),
+        ("cpu>70 memory>50", [2]),
+        ("cpu>70 auth", [1]),
+        ("> ", []),
     ],
 )
 def test_a_filter_is_a_text_in_any_column_or_a_comparison(text, left):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -41,6 +42,7 @@ from cpx_monitor.entrypoints.terminal.console import Console
 from cpx_monitor.entrypoints.terminal.screen import Screen
 
 _POLLING_SHOWS_AFTER_S = 0.3
+_OVERDUE_AFTER_S = 2.0
 
 
 class Alarm:
@@ -60,6 +62,7 @@ class Alarm:
 class Session:
     """
     Args:
+        every_s: from round to round; None where nothing is polled.
         tracked: the service that is tracked, where one is.
         is_recording: it is a recording that is played, so nothing is polled.
     """
@@ -74,6 +77,7 @@ class Session:
         console: Console,
         source: str,
         *,
+        every_s: float | None = None,
         tracked: str | None = None,
         is_recording: bool = False,
     ) -> None:
@@ -84,6 +88,8 @@ class Session:
         self._style = style
         self._console = console
         self._source = source
+        self._every_s = every_s
+        self._learned_s = time.monotonic()
         self._tracked = tracked
         self._is_recording = is_recording
         self._held = HeldRounds(is_recording=is_recording)
@@ -96,12 +102,14 @@ class Session:
         """From now on keys are read, and the screen says that it polls if that takes a while."""
         self._screen = screen
         gevent.spawn_later(_POLLING_SHOWS_AFTER_S, self._show_polling)
+        gevent.spawn(self._show_what_is_overdue)
         self._listener = gevent.spawn(self.keyboard.listen, self.on_key)
 
     def learn(self, shown: Round[Any]) -> None:
         """Hold the round, and draw it unless another one is looked at."""
         assert self._fleet.latest is not None  # it is of this round
         self._held.append(HeldRound(shown, self._fleet.latest))
+        self._learned_s = time.monotonic()
         self._show()
 
     def wait(self) -> None:
@@ -139,6 +147,19 @@ class Session:
         height = rows_that_fit(page.head, style, size.lines)
         return page_frame(page, place, self._bottom(style, height), style, size.lines)
 
+    def _overdue_s(self) -> float | None:
+        """How long the next round has been under way, if that is longer than it should be."""
+        if self._every_s is None:
+            return None
+        late_s = time.monotonic() - self._learned_s - self._every_s
+        return late_s if late_s > _OVERDUE_AFTER_S else None
+
+    def _show_what_is_overdue(self) -> None:
+        while True:
+            gevent.sleep(1)
+            if self._held.numbers and self._overdue_s() is not None:
+                self._show()
+
     def _show(self) -> None:
         if self._screen is not None:
             self._screen.show(self.draw)
@@ -175,15 +196,23 @@ class Session:
             return f"/{state.typed}_   enter keeps, esc gives up"
         if self._message:
             return self._message
-        unusual = [f"filter: {state.filter}"] if state.filter else []
-        if state.order is not None and state.order.sort_by:
-            down = " reversed" if state.order.reverse else ""
-            unusual.append(f"by {state.order.sort_by}{down}")
+        unusual = []
         newest = self._held.numbers[-1]
         if state.is_frozen:
             unusual.append(f"frozen at round {state.round}, now {newest}")
         elif state.round is not None:
             unusual.append(f"round {state.round} of {newest}")
+        if self._overdue_s() is not None:
+            unusual.append(f"polling for {self._overdue_s():.0f} s")
+        if state.filter:
+            unusual.append(f"filter: {state.filter}")
+        if state.order is not None and state.order.sort_by:
+            arrow = (
+                ("v" if self._style.ascii_only else "↓")
+                if state.order.reverse
+                else ("^" if self._style.ascii_only else "↑")
+            )
+            unusual.append(f"by {state.order.sort_by} {arrow}")
         unusual += _out_of_view(self._see(style).states, state.first, height)
         return "  ".join([*(f"[{each}]" for each in unusual), KEY_LINE])
 

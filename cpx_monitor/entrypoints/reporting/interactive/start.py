@@ -31,6 +31,7 @@ def interactive(
     console: Console,
     source: str,
     *,
+    every_s: float | None = None,
     tracked: str | None = None,
     is_recording: bool = False,
     memory: ServiceMemory | None = None,
@@ -56,6 +57,7 @@ def interactive(
         output.style,
         console,
         source,
+        every_s=every_s,
         tracked=tracked,
         is_recording=is_recording,
     )

@@ -78,12 +78,14 @@ def press(state: ViewState, key: Key, situation: Situation) -> tuple[ViewState, 
 
 
 def settled(state: ViewState, situation: Situation) -> ViewState:
-    """With a row selected that is there, and on the screen; the one in its place where it is gone.
+    """With a row selected that is there, and on the screen; the one in its place where it is gone,
+    or where it was the first.
     Of rounds that are no longer held the oldest is looked at.
     """
     rows, height = situation.rows, max(1, situation.height)
     index = min(state.place, max(0, len(rows) - 1))
-    if rows and (index >= len(rows) or rows[index] != state.selected) and state.selected in rows:
+    # At the top one stays there, whatever comes to be the first.
+    if index and rows[index] != state.selected and state.selected in rows:
         index = rows.index(state.selected)
     first = min(state.first, index, max(0, len(rows) - height))
     first = max(first, index - height + 1)
@@ -197,6 +199,7 @@ def _step_order(state: ViewState, situation: Situation) -> ViewState:
 _CHANGES: dict[str, Step] = {
     "k": _UP,
     "j": _DOWN,
+    keys.DELETE_LINE: _MOVES[keys.PAGE_UP],  # ctrl-u, where no filter is typed
     "g": _MOVES[keys.HOME],
     "G": _MOVES[keys.END],
     keys.ENTER: _enter,

@@ -40,7 +40,7 @@ from cpx_monitor.entrypoints.reporting.rounds import banner
 _ROUNDS_BEHIND = 31
 _HISTORY = 10
 _MAX_NAMED = 5
-_HEAD_END = "; q ends"
+_HEAD_END = ""
 
 _BY_LOAD = {
     "c": Order("cpu", reverse=True),
@@ -136,8 +136,11 @@ def see_instances(
         instances = history.learn(each)
     shown = rounds[-1]
     shown = shown._replace(report=history.judged(shown.report))
-    report = _filtered(shown.report, state)
     by_ip = {each.row.ip: each for each in as_shown(shown, instances)}
+    report = shown.report
+    if shown.outage is not None:  # what is shown is what was last known
+        report = report._replace(items=tuple(each.row for each in by_ip.values()))
+    report = _filtered(report, state)
     here = {row.ip: by_ip[row.ip] for row in report.items}
     # Those that left lately are in their places, or at the end of another order.
     left = {} if state.filter_in_force else {ip: by_ip[ip] for ip in by_ip if ip not in here}

@@ -61,6 +61,9 @@ class TestSelecting:
 
         assert settled(state, HERE._replace(rows=("x", *ROWS))).selected == "c"
 
+    def test_stays_at_the_top_whatever_comes_to_be_there(self):
+        assert settled(after(), HERE._replace(rows=("x", *ROWS))).selected == "x"
+
     def test_takes_the_row_in_its_place_where_its_own_is_gone(self):
         state = after("j", "j")
 
