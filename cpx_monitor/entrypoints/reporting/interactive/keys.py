@@ -15,8 +15,14 @@ UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END = "up", "down", "page up", "page down", 
 ENTER, ESCAPE, BACKSPACE, DELETE_LINE = "enter", "escape", "backspace", "delete line"
 
 _NAMES = {
-    "\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\x08": BACKSPACE, "\x15": DELETE_LINE,
-    "\x02": PAGE_UP, "\x04": PAGE_DOWN, "\x06": PAGE_DOWN,  # ctrl-b, ctrl-d, ctrl-f
+    "\r": ENTER,
+    "\n": ENTER,
+    "\x7f": BACKSPACE,
+    "\x08": BACKSPACE,
+    "\x15": DELETE_LINE,
+    "\x02": PAGE_UP,
+    "\x04": PAGE_DOWN,
+    "\x06": PAGE_DOWN,  # ctrl-b, ctrl-d, ctrl-f
 }
 _SEQUENCES = {
     **{f"\x1b{lead}A": UP for lead in "[O"},
