@@ -13,7 +13,7 @@ from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.adapters.in_memory import InMemoryFleet
 from cpx_monitor.adapters.presenters.layout import Style
 from cpx_monitor.adapters.presenters.pages import Place, page_frame, rows_that_fit
-from cpx_monitor.app.memory import ServiceMemory
+from cpx_monitor.app.memory import RememberingFleet
 from cpx_monitor.app.overview import overview
 from cpx_monitor.app.reports import Round
 from cpx_monitor.app.use_cases import list_instances
@@ -50,7 +50,7 @@ def rss_mib():
 
 def run(command, instances, rounds):
     policy = HealthPolicy()
-    fleet = HoldingFleet(InMemoryFleet(fleets(instances), SystemClock()), ServiceMemory())
+    fleet = HoldingFleet(RememberingFleet(InMemoryFleet(fleets(instances), SystemClock())))
     held = HeldRounds()
     output = Output("table", STYLE)
     subject = FleetSubject(output, "bench", "") if command == "top" else ReportSubject(output, 2)

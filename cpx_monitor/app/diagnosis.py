@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from cpx_monitor.app.evidence import LIST, Evidence, Reach, Request
+from cpx_monitor.app.neighbours import failing_blocks
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Check, DoctorReport, Grade, counted
 from cpx_monitor.app.use_cases import at_risk
@@ -13,7 +14,6 @@ from cpx_monitor.domain.fleet import (
     Observation,
     Snapshot,
     Unknown,
-    address_order,
     canonical_address,
 )
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy, Status
@@ -21,11 +21,9 @@ from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy, Status
 SLOW_S, SLOW_CONNECT_S = 1.0, 0.5
 CERTIFICATE_DAYS_LEFT = 30
 MAX_CLOCK_DIFFERENCE_S = 5.0
-# The smallest number of neighbours that fail together, and the blocks that are looked at.
-MIN_BLOCK, MAX_BLOCKS_NAMED = 4, 3
+MAX_BLOCKS_NAMED = 3
 # How much of the rest may fail as well, if it is to be the block's trouble.
 MAX_SHARE_ELSEWHERE = 0.2
-_IPV4_PREFIXES, _IPV6_PREFIXES = range(16, 31), range(48, 125, 4)
 
 
 def diagnose(evidence: Evidence, policy: HealthPolicy, now: datetime) -> DoctorReport:
@@ -281,48 +279,6 @@ def _what_fails_together(observations: Sequence[Observation]) -> Iterator[Check]
         if failed > 1 and 2 * failed >= len(unknown):
             finding = f"{failed} of {len(unknown)} unknown instances are of {service}"
             yield Check("one service", Grade.WARNING, finding, f"ask the owners of {service}")
-
-
-def failing_blocks(observations: Sequence[Observation]) -> list[tuple[str, int]]:
-    """The largest blocks of addresses of which every listed one is unknown, ``MIN_BLOCK`` or more
-    of them, as ``10.58.1.16/28`` with their number, the largest number first. None where nothing
-    answered: then all addresses are one block, and that says nothing.
-    """
-    if all(isinstance(seen, Unknown) for seen in observations):
-        return []
-    failing: list[tuple[str, int]] = []
-    for family, prefixes in ((4, _IPV4_PREFIXES), (6, _IPV6_PREFIXES)):
-        left = {
-            int.from_bytes(packed): isinstance(seen, Unknown)
-            for seen in observations
-            for of, packed in (address_order(seen.ip),)
-            if of == family
-        }
-        for prefix in prefixes:
-            free_bits = (32 if family == 4 else 128) - prefix
-            dead = _dead(left, free_bits)
-            failing += [
-                (f"{_text_of(block << free_bits, family)}/{prefix}", n) for block, n in dead.items()
-            ]
-            left = {
-                number: gone for number, gone in left.items() if number >> free_bits not in dead
-            }
-    return sorted(failing, key=lambda each: -each[1])
-
-
-def _dead(is_unknown: dict[int, bool], free_bits: int) -> dict[int, int]:
-    """The blocks of which all are unknown, with how many that are."""
-    listed = Counter(number >> free_bits for number in is_unknown)
-    unknown = Counter(number >> free_bits for number, gone in is_unknown.items() if gone)
-    return {block: n for block, n in unknown.items() if n == listed[block] and n >= MIN_BLOCK}
-
-
-def _text_of(number: int, family: int) -> str:
-    from socket import AF_INET, AF_INET6, inet_ntop
-
-    if family == 4:
-        return inet_ntop(AF_INET, number.to_bytes(4))
-    return inet_ntop(AF_INET6, number.to_bytes(16))
 
 
 def _concurrency(evidence: Evidence) -> Iterator[Check]:

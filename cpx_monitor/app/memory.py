@@ -1,5 +1,6 @@
 """Which service an address last named: what a silent instance is remembered by."""
 
+from cpx_monitor.app.ports import Fleet, Selection
 from cpx_monitor.domain.fleet import Snapshot, Unknown
 
 
@@ -24,3 +25,14 @@ class ServiceMemory:
             seen.ip: seen.service for seen in observations if seen.service is not None
         }
         return snapshot._replace(observations=observations)
+
+
+class RememberingFleet:
+    """Another fleet, of which a silent instance has the service that it is remembered by."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._memory = ServiceMemory()
+
+    def snapshot(self, select: Selection | None = None) -> Snapshot:
+        return self._memory.filled(self._fleet.snapshot(select))

@@ -70,18 +70,6 @@ class InstanceRow(NamedTuple):
     reason: str | None
 
 
-class TrackSample(NamedTuple):
-    """An instance in a tracked round, as records have it."""
-
-    ip: str
-    service: str | None
-    status: Status
-    cpu_percent: float | None
-    memory_percent: float | None
-    reason: str | None
-    flapping: bool
-
-
 class InstanceList(NamedTuple):
     basis: Basis
     items: tuple[InstanceRow, ...]

@@ -5,7 +5,7 @@ help are there without it.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.app.ports import Clock, Fleet
@@ -71,6 +71,35 @@ def connect(fleet_options: FleetOptions, console: Console, is_verbose: bool) -> 
 
     clock = SystemClock(_sleep)
     return demo_fleet(clock), clock
+
+
+class Watched(NamedTuple):
+    """A fleet over time and its clock; ``played`` is the recording, where it is one."""
+
+    fleet: Fleet
+    clock: Clock
+    played: "Replay | None" = None
+
+
+def watched(
+    arguments: Arguments,
+    fleet_options: FleetOptions,
+    console: Console,
+    connect: Connect,
+    speed: float,
+    tracked: str | None = None,
+) -> Watched:
+    """What is to be watched; a recording is played at ``speed`` unless ``--speed`` is given.
+
+    Raises:
+        UsageError, FileUnusable: something that was named cannot be used.
+    """
+    recording = fleet_options.source.recording
+    if recording is None:
+        return Watched(*connected(arguments, fleet_options, console, connect, tracked))
+    recording_to_write(arguments)  # which cannot be another one
+    played = replay(recording, console, arguments.given(options.SPEED) or speed)
+    return Watched(played, played, played)
 
 
 def replay(path: str, console: Console, speed: float) -> "Replay":

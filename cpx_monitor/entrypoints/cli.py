@@ -36,8 +36,9 @@ Commands:
 The API is at --url or CPX_URL, by default http://localhost:8080.
 No API at hand? `cpx-monitor list --demo`, or start one with `cpx-server 8080`.
 
-Exit codes: 0 done, 1 done but incomplete, 2 a service is at risk,
-3 nothing can be said: no API, no such service, wrong usage.
+Exit codes: 0 done, 1 done but incomplete, 2 a service is at risk (wait: not in
+time, diff: differences, doctor: trouble), 3 nothing can be said: no API, no
+such service, wrong usage.
 """
 
 

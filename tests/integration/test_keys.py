@@ -112,6 +112,16 @@ class TestKeys:
         terminal.press(ESCAPE)
         terminal.wait_for(lambda: "[filter" not in terminal.text)
 
+    def test_track_begins_in_the_order_it_was_given(self, start):
+        words = ("--sort-by=cpu", "--reverse", "--top=2")
+        terminal = start("track", "AuthService", "--demo", "--every=0.2", *words)
+        terminal.wait_for("> 10.58.1.3 ")
+
+        assert len([line for line in terminal.lines if "10.58.1." in line]) == 2
+        terminal.press(b"n")
+        terminal.wait_for("> 10.58.1.1 ")
+        assert len([line for line in terminal.lines if "10.58.1." in line]) == 2
+
     def test_help_names_every_key_and_any_key_closes_it(self, start):
         terminal = start("averages", "--demo", "--every=0.2")
         terminal.wait_for("> AuthService")

@@ -24,10 +24,10 @@ from cpx_monitor.app.reports import (
     ServicesAtRisk,
     Stamp,
     TrackRound,
-    TrackSample,
 )
 
 SCHEMA = "cpx-monitor/1"
+FLAPPING = "flapping"  # of a tracked instance
 
 
 def render_json(report: Report) -> str:
@@ -52,14 +52,15 @@ def render_json(report: Report) -> str:
     if isinstance(report, FleetDiff):
         document["by_points"] = report.by_points
         document["before"] = _moment(report.before)
-    document["items"] = [_plain(item) for item in _items(report)]
+    document["items"] = _items(report)
     return json.dumps(document, indent=2) + "\n"
 
 
-def _items(report: Report) -> Sequence[Any]:
+def _items(report: Report) -> list[Any]:
+    """As plain values; those of a tracked round say whether they are flapping."""
     if isinstance(report, TrackRound):
-        return [TrackSample(*row, row.ip in report.flapping) for row in report.items]
-    return report.items
+        return [{**_plain(row), FLAPPING: row.ip in report.flapping} for row in report.items]
+    return [_plain(item) for item in report.items]
 
 
 def _moment(basis: Basis) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def _moment(basis: Basis) -> dict[str, Any]:
 def render_jsonl(report: Report, stamp: Stamp | None = None) -> str:
     """The items, one json object a line; with a stamp each tells when."""
     when = _when(stamp)
-    return "".join(json.dumps({**when, **_plain(item)}) + "\n" for item in _items(report))
+    return "".join(json.dumps({**when, **item}) + "\n" for item in _items(report))
 
 
 def render_round(shown: Round[Any], source: str) -> str:
@@ -144,7 +145,7 @@ _SPREAD = ("mean", "min", "p95", "max")
 # Written down, because a list without items has columns as well.
 _COLUMNS: dict[type[Report], list[str]] = {
     InstanceList: [*InstanceRow._fields],
-    TrackRound: [*TrackSample._fields],
+    TrackRound: [*InstanceRow._fields, FLAPPING],
     ServiceAverages: [
         *ServiceAverage._fields[: ServiceAverage._fields.index("cpu_percent")],
         *(f"cpu_percent_{name}" for name in _SPREAD),
@@ -160,11 +161,13 @@ _COLUMNS: dict[type[Report], list[str]] = {
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Named tuples as their fields, however deep; other tuples as one text, by spaces."""
-    if hasattr(value, "_fields"):
-        for field, inner in zip(value._fields, value, strict=True):
+    """Objects as their fields, however deep; lists as one text, by spaces."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        for field, inner in value.items():
             yield from _flat(inner, f"{name}_{field}" if name else field)
-    elif isinstance(value, tuple):
+    elif isinstance(value, tuple | list):
         yield name, harmless_cell(" ".join(value))
     elif isinstance(value, bool):
         yield name, "true" if value else "false"

@@ -2,22 +2,19 @@
 
 from itertools import islice
 
-from cpx_monitor.adapters.recordings.replay import Replay
-from cpx_monitor.app.memory import ServiceMemory
-from cpx_monitor.app.ordering import arranged, the_services
+from cpx_monitor.app.memory import RememberingFleet
 from cpx_monitor.app.overview import overview
 from cpx_monitor.app.pace import every
-from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Overview
 from cpx_monitor.app.rounds import rounds
-from cpx_monitor.app.use_cases import why_no_verdict
-from cpx_monitor.entrypoints.bootstrap import Connect, connected, replay
+from cpx_monitor.entrypoints.bootstrap import Connect, watched
 from cpx_monitor.entrypoints.commands import averages
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
 from cpx_monitor.entrypoints.reporting.interactive.start import fleet_subject, interactive
 from cpx_monitor.entrypoints.reporting.output import Output, order_of
+from cpx_monitor.entrypoints.reporting.poll import Poll
 from cpx_monitor.entrypoints.reporting.repeat import endless, pace_sentence
 from cpx_monitor.entrypoints.reporting.rounds import ReportView, is_live, show_rounds
 from cpx_monitor.entrypoints.terminal.console import Console
@@ -34,15 +31,9 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         FleetOptions.from_arguments(arguments),
         policy_of(arguments, console.warn),
     )
-    source, recording = fleet_options.source.name, fleet_options.source.recording
-    played: Replay | None = None
-    fleet: Fleet
-    clock: Clock
-    if recording is None:
-        fleet, clock = connected(arguments, fleet_options, console, connect)
-    else:
-        speed = arguments.given(options.SPEED) or 1
-        fleet = clock = played = replay(recording, console, speed)
+    source = fleet_options.source.name
+    fleet, clock, played = watched(arguments, fleet_options, console, connect, speed=1)
+    fleet = RememberingFleet(fleet)
     said = pace_sentence(repeat, is_replay=played is not None)
     working = interactive(
         fleet,
@@ -53,31 +44,13 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         source,
         every_s=repeat.every_s if played is None else None,
         is_recording=played is not None,
-        memory=ServiceMemory(),
     )
     session = None
     if working is not None:
         fleet, clock, session = working
-    wanted = arguments.texts(options.SERVICE)
-    is_first = True
-
-    def poll() -> Overview:
-        nonlocal is_first
-        snapshot = fleet.snapshot()
-        if not is_first and not snapshot.observations:
-            # What was last known stays in view.
-            raise FleetUnavailable(f"{snapshot.source} lists no servers", Trouble.LISTS_NOTHING)
-        if is_first and wanted and why_no_verdict(snapshot) is None:
-            the_services(snapshot, wanted)
-        is_first = False
-        folded = {name.casefold() for name in wanted}
-        only = {
-            service.name
-            for service in snapshot.services
-            if not folded or service.name.casefold() in folded
-        }
-        return arranged(overview(snapshot, policy, only), order)
-
+    poll = Poll(
+        fleet, overview, policy, arguments.texts(options.SERVICE), (), order, may_vanish=True
+    )
     pace = every(clock, repeat.every_s) if played is None else played.pace()
     polled = rounds(poll, lambda before, reason: before, clock, islice(pace, repeat.rounds))
     return show_rounds(

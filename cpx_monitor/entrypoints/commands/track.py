@@ -18,17 +18,15 @@ from cpx_monitor.app.changes import InstanceFeed
 from cpx_monitor.app.history import History
 from cpx_monitor.app.ordering import Order, arranged
 from cpx_monitor.app.pace import every
-from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.app.reports import Round, TrackedInstance, TrackRound
 from cpx_monitor.app.tracking import track
 from cpx_monitor.entrypoints import exit_codes
-from cpx_monitor.entrypoints.bootstrap import Connect, connected, replay
+from cpx_monitor.entrypoints.bootstrap import Connect, watched
 from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments
 from cpx_monitor.entrypoints.options.fleet_options import (
     FleetOptions,
     policy_of,
-    recording_to_write,
 )
 from cpx_monitor.entrypoints.reporting.feed import ChangesView, refuse_order_of_changes
 from cpx_monitor.entrypoints.reporting.interactive.start import interactive, track_subject
@@ -57,22 +55,15 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         refuse_order_of_changes(arguments)
         view = ChangesView(InstanceFeed(), (), source, output, console)
     live = is_live(output, console) and isinstance(view, TrackView)
-    played: Replay | None = None
-    fleet: Fleet
-    clock: Clock
-    if recording is not None:
-        recording_to_write(arguments)  # which cannot be another one
-        speed = arguments.given(options.SPEED) or (1 if is_live(output, console) else math.inf)
-        fleet = clock = played = replay(recording, console, speed)
-    else:
-        fleet, clock = connected(arguments, fleet_options, console, connect, tracked=service)
+    speed = 1 if is_live(output, console) else math.inf
+    fleet, clock, played = watched(arguments, fleet_options, console, connect, speed, service)
     session = None
     if live:
         pace_said = pace_sentence(repeat, is_replay=played is not None)
         working = interactive(
             fleet,
             clock,
-            lambda: track_subject(output, source, pace_said),
+            lambda: track_subject(output, source, pace_said, order),
             output,
             console,
             source,

@@ -39,7 +39,7 @@ class Screen:
         self._console = console
         self._keyboard = keyboard
         self._draw: Draw | None = None
-        self._has_screen = False
+        self._has_screen = self._is_over = False
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "Screen":
@@ -51,6 +51,7 @@ class Screen:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._is_over = True  # whatever greenlet is still about
         if self._draw is None:
             return
         self._draw, self._has_screen = None, False
@@ -66,6 +67,8 @@ class Screen:
                 self._console.warn(warning)
 
     def show(self, draw: Draw) -> None:
+        if self._is_over:
+            return
         is_first, self._draw = self._draw is None, draw
         if is_first:
             self._take_over()

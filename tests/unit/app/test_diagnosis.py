@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support import instance, snapshot, unknown
 
-from cpx_monitor.app.diagnosis import diagnose, failing_blocks
+from cpx_monitor.app.diagnosis import diagnose
 from cpx_monitor.app.evidence import Certificate, Evidence, Reach, Request, Settings
+from cpx_monitor.app.neighbours import failing_blocks
 from cpx_monitor.app.ports import FleetUnavailable, Trouble
 from cpx_monitor.app.reports import Grade
 from cpx_monitor.domain.fleet import Instance, Unknown

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from cpx_monitor.adapters.recordings.writer import RecordingFleet
-from cpx_monitor.app.memory import ServiceMemory
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Selection
 from cpx_monitor.app.reports import Round
 from cpx_monitor.domain.fleet import Instance, Observation, Snapshot
@@ -30,13 +29,11 @@ class HeldRound(NamedTuple):
 class HoldingFleet:
     """Another fleet, whose latest outcome is at hand.
 
-    Addresses and names that are the same from round to round are kept once. With a memory silent
-    instances have the service that they are remembered by.
+    Addresses and names that are the same from round to round are kept once.
     """
 
-    def __init__(self, fleet: Fleet, memory: ServiceMemory | None = None) -> None:
+    def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._memory = memory
         self.latest: Outcome | None = None
 
     def snapshot(self, select: Selection | None = None) -> Snapshot:
@@ -45,8 +42,6 @@ class HoldingFleet:
         except FleetUnavailable as error:
             self.latest = error
             raise
-        if self._memory is not None:
-            snapshot = self._memory.filled(snapshot)
         self.latest = snapshot._replace(
             observations=tuple(_kept_once(seen) for seen in snapshot.observations)
         )
@@ -121,7 +116,7 @@ def write_held(rounds: HeldRounds, now: datetime, folder: str, tracked: str | No
 
 
 def _new_file(stem: str) -> str:
-    """Never over a file that is there; for nobody else to read."""
+    """Never over a file that is there; only its owner can read it."""
     for more in ("", *(f"-{number}" for number in range(2, 100))):
         path = f"{stem}{more}.jsonl"
         try:

@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import gevent
@@ -60,7 +61,8 @@ class Alarm:
 
 
 class Session:
-    """
+    """What the keys of one screen work on.
+
     Args:
         every_s: from round to round; None where nothing is polled.
         tracked: the service that is tracked, where one is.
@@ -207,12 +209,8 @@ class Session:
         if state.filter:
             unusual.append(f"filter: {state.filter}")
         if state.order is not None and state.order.sort_by:
-            arrow = (
-                ("v" if self._style.ascii_only else "↓")
-                if state.order.reverse
-                else ("^" if self._style.ascii_only else "↑")
-            )
-            unusual.append(f"by {state.order.sort_by} {arrow}")
+            arrows = "^v" if self._style.ascii_only else "↑↓"
+            unusual.append(f"by {state.order.sort_by} {arrows[state.order.reverse]}")
         unusual += _out_of_view(self._see(style).states, state.first, height)
         return "  ".join([*(f"[{each}]" for each in unusual), KEY_LINE])
 
@@ -223,8 +221,6 @@ class Session:
             self._alarm.ring()
 
     def _write(self) -> None:
-        from datetime import UTC, datetime
-
         try:
             path = write_held(self._held, datetime.now(UTC), os.getcwd(), self._tracked)
         except (OSError, FileUnusable) as error:

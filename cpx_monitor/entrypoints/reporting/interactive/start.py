@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from cpx_monitor.app.memory import ServiceMemory
+from cpx_monitor.app.ordering import Order
 from cpx_monitor.app.ports import Clock, Fleet
 from cpx_monitor.entrypoints.reporting.output import Output
 from cpx_monitor.entrypoints.terminal.console import Console
@@ -34,7 +34,6 @@ def interactive(
     every_s: float | None = None,
     tracked: str | None = None,
     is_recording: bool = False,
-    memory: ServiceMemory | None = None,
 ) -> Interactive | None:
     """None where there is no keyboard: then frames are drawn, and there are no keys."""
     if console.keyboard is None:
@@ -48,7 +47,7 @@ def interactive(
     if keyboard is None:
         return None
     notice_while_waiting()
-    holding, alarm = HoldingFleet(fleet, memory), Alarm()
+    holding, alarm = HoldingFleet(fleet), Alarm()
     session = Session(
         subject(),
         holding,
@@ -71,11 +70,11 @@ def report_subject(output: Output, every_s: float) -> "Subject":
     return ReportSubject(output, every_s)
 
 
-def track_subject(output: Output, source: str, pace: str) -> "Subject":
+def track_subject(output: Output, source: str, pace: str, order: Order) -> "Subject":
     """For the instances of a service."""
     from cpx_monitor.entrypoints.reporting.interactive.subjects import TrackSubject
 
-    return TrackSubject(output, source, pace)
+    return TrackSubject(output, source, pace, order)
 
 
 def fleet_subject(output: Output, source: str, pace: str) -> "Subject":

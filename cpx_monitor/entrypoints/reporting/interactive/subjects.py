@@ -40,7 +40,7 @@ from cpx_monitor.entrypoints.reporting.rounds import banner
 _ROUNDS_BEHIND = 31
 _HISTORY = 10
 _MAX_NAMED = 5
-_HEAD_END = ""
+_NO_ORDER = Order()
 
 _BY_LOAD = {
     "c": Order("cpu", reverse=True),
@@ -80,9 +80,7 @@ def _heading(
 ) -> Heading:
     rejected = report.basis.rejected
     said = [rejected_warning(rejected)] if rejected else []
-    return Heading(
-        when(shown.stamp), [*banner(shown, warnings), *said], where, details, end=_HEAD_END
-    )
+    return Heading(when(shown.stamp), [*banner(shown, warnings), *said], where, details, end="")
 
 
 class ReportSubject:
@@ -110,16 +108,20 @@ class ReportSubject:
 
 
 class TrackSubject:
-    """A service's instances, with their changes and histories."""
+    """A service's instances, with their changes and histories, in the order that the command was
+    given until a key says otherwise.
+    """
 
-    def __init__(self, output: Output, source: str, pace: str) -> None:
+    def __init__(self, output: Output, source: str, pace: str, order: Order) -> None:
         self._output = output
         self._source = source
         self._pace = pace
+        self._order = order
 
     def see(self, held: HeldRounds, state: ViewState, style: Style) -> Seen:
         rounds = [each.shown for each in held.up_to(state.round, _ROUNDS_BEHIND)]
-        return see_instances(rounds, state, style, self._output.where(self._source), [self._pace])
+        where = self._output.where(self._source)
+        return see_instances(rounds, state, style, where, [self._pace], self._order)
 
 
 def see_instances(
@@ -128,6 +130,7 @@ def see_instances(
     style: Style,
     where: str,
     details: list[str],
+    order: Order = _NO_ORDER,
 ) -> Seen:
     """The last of these rounds, with what the others say of its past."""
     history = History()
@@ -140,12 +143,15 @@ def see_instances(
     report = shown.report
     if shown.outage is not None:  # what is shown is what was last known
         report = report._replace(items=tuple(each.row for each in by_ip.values()))
-    report = _filtered(report, state)
+    present = {row.ip for row in report.items}
+    order = (state.order or order)._replace(top=order.top)
+    report = _filtered(report, state._replace(order=order))
     here = {row.ip: by_ip[row.ip] for row in report.items}
     # Those that left lately are in their places, or at the end of another order.
-    left = {} if state.filter_in_force else {ip: by_ip[ip] for ip in by_ip if ip not in here}
+    is_cut = bool(state.filter_in_force) or order.top is not None
+    left = {} if is_cut else {ip: each for ip, each in by_ip.items() if ip not in present}
     chosen = list((here | left).values())
-    if state.order is None:
+    if order.is_none:
         chosen = [each for ip, each in by_ip.items() if ip in here or ip in left]
     heading = _heading(shown, [], where, [*details, f"took {shown.took_s:.2f} s"], shown.report)
 
