@@ -6,6 +6,7 @@ import re
 import signal
 import stat
 import termios
+import threading
 
 import pytest
 from conftest import BIN
@@ -91,6 +92,21 @@ class TestTop:
         terminal.wait_for("there is nothing to poll")
         terminal.press(b"q")
         assert terminal.wait() == 0
+
+    def test_steps_through_a_recording_without_waiting_as_long_as_it_took(self, start):
+        recorder = start("list", "--demo", "--every=0.1", "--count=5", "--record=x.jsonl")
+        recorder.wait()
+        terminal = start("top", "--from=x.jsonl", "--speed=0.001")
+        terminal.wait_for("round 1 at ")
+
+        terminal.press(b" ]")
+        terminal.wait_for("[frozen at round 2, now 2]")
+        terminal.press(b"]]")
+        terminal.wait_for("[frozen at round 4, now 4]")
+        terminal.press(b"[")
+        terminal.wait_for("[frozen at round 3, now 4]")
+        terminal.press(b".]")
+        terminal.wait_for("round 5 at ")
 
 
 class TestKeys:
@@ -217,6 +233,40 @@ class TestKeys:
         terminal.press(b"q")
         assert terminal.wait() == 0
         assert not terminal.is_on_the_other_screen
+
+    def test_help_is_there_before_the_first_round_and_other_keys_wait_for_it(self, start, serve):
+        goes_on = threading.Event()
+
+        def held_back(connection, stopped):
+            goes_on.wait()
+            answer(200, ["10.58.1.1"])(connection, stopped)
+
+        server = serve({"/servers": held_back, "/10.58.1.1": instance_answer()})
+        terminal = start("list", "--every=5", url=server.url)
+        terminal.wait_for("polling ")
+
+        terminal.press(b"?")
+        terminal.wait_for("freeze the screen")
+        terminal.press(b"x/auth")
+        goes_on.set()
+        terminal.wait_for("/auth_")
+
+    @pytest.mark.parametrize("command", ["averages", "at-risk"])
+    def test_enter_opens_a_service_wherever_services_are_shown(self, start, command):
+        terminal = start(command, "--demo", "--every=0.2")
+        terminal.wait_for("StorageService")
+
+        terminal.press(b"/storage\r\r")
+        terminal.wait_for("StorageService: 0 of 2")
+        terminal.press(ESCAPE)
+        terminal.wait_for("[filter: storage]")
+
+    def test_that_sort_by_what_is_not_there_say_so(self, start):
+        terminal = start("at-risk", "--demo", "--every=0.2")
+        terminal.wait_for("StorageService")
+
+        terminal.press(b"c")
+        terminal.wait_for("there is no CPU here to sort by")
 
 
 class TestTheTerminal:

@@ -25,21 +25,23 @@ class Replay:
         self._speed = speed
         self._current: RecordedRound | None = None
 
-    def pace(self) -> Iterator[int]:
+    def pace(self, sleep: Callable[[float], object] | None = None) -> Iterator[int]:
         """One for each round, as long after the one before as it was then, divided by the speed.
+        A ``sleep`` that ends early brings the next round early.
 
         Rounds before the first in which anything was seen are passed over.
 
         Raises:
             FileUnusable: there is no round in which anything was seen.
         """
+        sleep = sleep or self._sleep
         for recorded in self._rounds:
             if self._current is None and not _shows_anything(recorded.outcome):
                 continue
             if self._current is not None:
                 pause = recorded.observed_at - self._current.observed_at
                 pause_s = min(max(0.0, pause.total_seconds()), MAX_PAUSE_S)
-                self._sleep(pause_s / self._speed)
+                sleep(pause_s / self._speed)
             self._current = recorded
             yield 0
         if self._current is None:

@@ -51,7 +51,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
     poll = Poll(
         fleet, overview, policy, arguments.texts(options.SERVICE), (), order, may_vanish=True
     )
-    pace = every(clock, repeat.every_s) if played is None else played.pace()
+    pace = every(clock, repeat.every_s) if played is None else played.pace(clock.sleep)
     polled = rounds(poll, lambda before, reason: before, clock, islice(pace, repeat.rounds))
     return show_rounds(
         polled,

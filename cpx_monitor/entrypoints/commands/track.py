@@ -73,7 +73,7 @@ def run(arguments: Arguments, console: Console, connect: Connect) -> int:
         )
         if working is not None:
             fleet, clock, session = working
-    pace = every(clock, repeat.every_s) if played is None else played.pace()
+    pace = every(clock, repeat.every_s) if played is None else played.pace(clock.sleep)
     rounds = track(fleet, clock, service, policy, islice(pace, repeat.rounds))
     if played is not None:
         rounds = _with_warning_of_another(rounds, source, played, console)

@@ -32,6 +32,7 @@ from cpx_monitor.entrypoints.reporting.interactive.keys import Key
 from cpx_monitor.entrypoints.reporting.interactive.state import (
     HELP,
     KEY_LINE,
+    NOTHING_YET,
     Effect,
     Situation,
     ViewState,
@@ -44,17 +45,18 @@ from cpx_monitor.entrypoints.terminal.screen import Screen
 
 _POLLING_SHOWS_AFTER_S = 0.3
 _OVERDUE_AFTER_S = 2.0
+_SORTS_BY = {"c": "CPU", "m": "memory"}
 
 
 class Alarm:
-    """A sleep that a key ends."""
+    """A sleep that a key ends, or one that came before it."""
 
     def __init__(self) -> None:
         self._event = Event()
 
     def sleep(self, seconds: float) -> None:
-        self._event.clear()
         self._event.wait(max(0.0, seconds))
+        self._event.clear()
 
     def ring(self) -> None:
         self._event.set()
@@ -97,6 +99,8 @@ class Session:
         self._held = HeldRounds(is_recording=is_recording)
         self._state = ViewState()
         self._message = ""
+        self._typed_ahead: list[Key] = []
+        self._rounds_to_play = 0
         self._screen: Screen | None = None
         self._seen: tuple[object, Seen] | None = None
 
@@ -108,10 +112,17 @@ class Session:
         self._listener = gevent.spawn(self.keyboard.listen, self.on_key)
 
     def learn(self, shown: Round[Any]) -> None:
-        """Hold the round, and draw it unless another one is looked at."""
+        """Hold the round, and draw it unless another one is looked at. What was typed before the
+        first round acts on it.
+        """
         assert self._fleet.latest is not None  # it is of this round
         self._held.append(HeldRound(shown, self._fleet.latest))
         self._learned_s = time.monotonic()
+        if self._rounds_to_play:
+            self._play(shown.number)
+        typed, self._typed_ahead = self._typed_ahead, []
+        for key in typed:
+            self.on_key(key)
         self._show()
 
     def wait(self) -> None:
@@ -123,19 +134,33 @@ class Session:
     def on_key(self, key: Key) -> None:
         self._message = ""
         if not self._held.numbers:
-            if key.name == "q":
+            self._on_early_key(key)
+            return
+        situation = self._situation(self._console.size())
+        self._state, effect = press(self._state, key, situation)
+        match effect:
+            case Effect.QUIT:
                 _end()
-            return
-        size = self._console.size()
-        self._state, effect = press(self._state, key, self._situation(size))
-        if effect is Effect.QUIT:
-            _end()
-            return
-        if effect is Effect.POLL:
-            self._poll()
-        if effect is Effect.WRITE:
-            self._write()
+                return
+            case Effect.POLL:
+                self._poll()
+            case Effect.PLAY_ON:
+                self._play_on()
+            case Effect.WRITE:
+                self._write()
+        if self._state.typed is None and key.name in _SORTS_BY.keys() - situation.orders.keys():
+            self._message = f"there is no {_SORTS_BY[key.name]} here to sort by"
         self._show()
+
+    def _on_early_key(self, key: Key) -> None:
+        """Before there is a round. Cases: help, and what ends it; the end; what has to wait."""
+        if key.name == "?" or self._state.shows_help:
+            self._state, _ = press(self._state, key, NOTHING_YET)
+            self._show()
+        elif key.name == "q":
+            _end()
+        else:
+            self._typed_ahead.append(key)
 
     def draw(self, size: os.terminal_size) -> list[str]:
         style = self._style._replace(width=size.columns)
@@ -216,8 +241,22 @@ class Session:
 
     def _poll(self) -> None:
         if self._is_recording:
-            self._message = "this is a recording: there is nothing to poll"
+            self._message = "this is a recording: there is nothing to poll; ] plays the next round"
         else:
+            self._alarm.ring()
+
+    def _play_on(self) -> None:
+        """The next round of a recording, now; a fleet has none yet."""
+        if self._is_recording:
+            self._rounds_to_play += 1
+            self._alarm.ring()
+
+    def _play(self, number: int) -> None:
+        """A round has come because it was to; the next one, where more were to."""
+        self._rounds_to_play -= 1
+        if self._state.is_frozen:
+            self._state = self._state._replace(round=number)
+        if self._rounds_to_play:
             self._alarm.ring()
 
     def _write(self) -> None:

@@ -15,6 +15,7 @@ class Effect(Enum):
     QUIT = auto()
     POLL = auto()
     WRITE = auto()
+    PLAY_ON = auto()
 
 
 class Situation(NamedTuple):
@@ -31,6 +32,9 @@ class Situation(NamedTuple):
     orders: Mapping[str, Order]
     columns: Sequence[str]
     can_enter: bool = False
+
+
+NOTHING_YET = Situation((), 0, (), {}, ())
 
 
 class ViewState(NamedTuple):
@@ -58,8 +62,8 @@ class ViewState(NamedTuple):
 
 
 def press(state: ViewState, key: Key, situation: Situation) -> tuple[ViewState, Effect | None]:
-    """Cases: help is shown; a filter is typed; what ends, polls or writes; what changes the view;
-    no key of ours.
+    """Cases: help is shown; a filter is typed; what ends, polls or writes; beyond the newest round;
+    what changes the view; no key of ours.
     """
     state = settled(state, situation)
     if state.shows_help:
@@ -68,6 +72,8 @@ def press(state: ViewState, key: Key, situation: Situation) -> tuple[ViewState, 
         return _type(state, state.typed, key), None
     if key.name in _EFFECTS:
         return state, _EFFECTS[key.name]
+    if key.name == "]" and _is_at_newest(state, situation):
+        return state, Effect.PLAY_ON
     if key.name in _MOVES:
         state = _MOVES[key.name](state, situation)
     elif key.name in situation.orders:
@@ -181,6 +187,11 @@ def _go_forth(state: ViewState, situation: Situation) -> ViewState:
     return state if state.is_frozen else state._replace(round=None)
 
 
+def _is_at_newest(state: ViewState, situation: Situation) -> bool:
+    """With nothing to go forth to."""
+    return state.round is None or (state.is_frozen and state.round == situation.rounds[-1])
+
+
 def _looked_at(state: ViewState, situation: Situation) -> int:
     if state.round is not None:
         return state.round
@@ -221,7 +232,7 @@ HELP = (
     ("c m i n s", "sort by CPU, memory, status, name or address, the next column"),
     ("space", "freeze the screen; rounds go on"),
     ("r", "poll now"),
-    ("[ ] .", "one round back, one forth, back to now"),
+    ("[ ] .", "one round back, one forth, back to now; a recording: ] plays the next"),
     ("w", "write the rounds held as a recording"),
     ("q ctrl-c", "end"),
 )

@@ -94,6 +94,9 @@ class ReportSubject:
 
     def see(self, held: HeldRounds, state: ViewState, style: Style) -> Seen:
         shown = round_seen(held, state).shown
+        if state.inside is not None:
+            where = self._output.where(shown.report.basis.source)
+            return _see_service(held, state, style, where, self._details)
         report = _filtered(shown.report, state)
         heading = _heading(
             shown, [], self._output.where(report.basis.source), self._details, report
@@ -104,7 +107,8 @@ class ReportSubject:
             return table_of(report._replace(items=report.items[first:last]), wide=wide)
 
         head = report_head(shown, heading, style, wide=wide)
-        return _seen(report, Page(head, len(report.items), table))
+        can_enter = not isinstance(report, InstanceList)
+        return _seen(report, Page(head, len(report.items), table), can_enter=can_enter)
 
 
 class TrackSubject:
@@ -177,12 +181,10 @@ class FleetSubject:
         self._pace = pace
 
     def see(self, held: HeldRounds, state: ViewState, style: Style) -> Seen:
-        rounds = held.up_to(state.round, _ROUNDS_BEHIND)
         where = self._output.where(self._source)
         if state.inside is not None:
-            inside = state.inside
-            of_service = [_of_service(each, inside) for each in rounds]
-            return see_instances(of_service, state, style, where, [self._pace])
+            return _see_service(held, state, style, where, [self._pace])
+        rounds = held.up_to(state.round, _ROUNDS_BEHIND)
         shown: Round[Overview] = rounds[-1].shown
         report = _filtered(shown.report, state)
         behind = [
@@ -237,6 +239,15 @@ def _in_trouble(report: Overview) -> str:
         if names:
             parts.append(f"{said}: {', '.join(names[:_MAX_NAMED])}{more}")
     return "; ".join(parts) or f"none of {len(report.items)} services is at risk"
+
+
+def _see_service(
+    held: HeldRounds, state: ViewState, style: Style, where: str, details: list[str]
+) -> Seen:
+    """The instances of the service that was looked into."""
+    assert state.inside is not None
+    rounds = [_of_service(each, state.inside) for each in held.up_to(state.round, _ROUNDS_BEHIND)]
+    return see_instances(rounds, state, style, where, details)
 
 
 def _of_service(held: HeldRound, service: str) -> Round[TrackRound]:

@@ -142,6 +142,11 @@ class TestRounds:
         assert after("[", "[", "]").round == 4
         assert after("[", "]").round is None
 
+    def test_beyond_the_newest_are_yet_to_be_played(self):
+        assert press(after(), Key("]"), HERE)[1] is Effect.PLAY_ON
+        assert press(after(" "), Key("]"), HERE)[1] is Effect.PLAY_ON
+        assert press(after("["), Key("]"), HERE)[1] is None
+
     def test_lead_back_to_now_from_wherever(self):
         state = after("[", "[", " ", ".")
 
