@@ -3,6 +3,7 @@
 import operator
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 _COMPARISON = re.compile(r"([A-Za-z0-9_]+)(>=|<=|!=|==|=|>|<)(\S*)")
@@ -33,6 +34,8 @@ def matcher(text: str) -> Callable[[Any], bool]:
     value that is not known fits no comparison, and a number is compared with numbers only.
     """
     words = [_word(word) for word in _SPACED.sub(r"\1", text).split()]
+    if len(words) == 1:
+        return words[0]
     return lambda row: all(fits(row) for fits in words)
 
 
@@ -40,7 +43,7 @@ def _word(text: str) -> Callable[[Any], bool]:
     wanted = text.casefold()
 
     def contains(row: Any) -> bool:
-        return any(wanted in shown for shown in _texts(row))
+        return wanted in _texts_of(row)
 
     comparison = _COMPARISON.fullmatch(text)
     if comparison is None:
@@ -79,17 +82,27 @@ def _number(text: str) -> float | None:
         return None
 
 
+@lru_cache(20_000)
+def _texts_of(row: Any) -> str:
+    """One column a line. It is asked of the same rows for every letter of a filter."""
+    return "\n".join(_texts(row))
+
+
+@lru_cache(20_000)
+def _percent(value: float) -> str:
+    return f"{value:g}%"
+
+
 def _texts(value: Any) -> list[str]:
     """The texts of a row's columns, as they are shown: ``61%``, ``2/3``."""
     shown: list[str] = []
     for field in value:
         if isinstance(field, str):
             shown.append(field.casefold())
-        elif isinstance(field, bool) or field is None:
+        elif field is None or isinstance(field, bool):
             continue
-        elif isinstance(field, int | float):
-            shown.append(f"{field:g}%")
-            shown.append(f"{field:g}")
         elif isinstance(field, tuple):
             shown += _texts(field)
+        else:
+            shown.append(_percent(field))
     return shown

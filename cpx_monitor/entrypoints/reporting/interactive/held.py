@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import gevent
+
 from cpx_monitor.adapters.recordings.writer import RecordingFleet
 from cpx_monitor.app.ports import Clock, Fleet, FleetUnavailable, Selection
 from cpx_monitor.app.reports import Round
@@ -42,10 +44,19 @@ class HoldingFleet:
         except FleetUnavailable as error:
             self.latest = error
             raise
+        let_keys_act()
         self.latest = snapshot._replace(
             observations=tuple(_kept_once(seen) for seen in snapshot.observations)
         )
+        let_keys_act()
         return self.latest
+
+
+def let_keys_act() -> None:
+    """Between two steps of a round, of which each may take tens of milliseconds. That is longer
+    than 0 s, so that the loop looks for keys.
+    """
+    gevent.sleep(0.001)
 
 
 def _kept_once(seen: Observation) -> Observation:

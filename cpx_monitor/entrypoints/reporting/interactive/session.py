@@ -25,6 +25,7 @@ from cpx_monitor.entrypoints.reporting.interactive.held import (
     HeldRound,
     HeldRounds,
     HoldingFleet,
+    let_keys_act,
     write_held,
 )
 from cpx_monitor.entrypoints.reporting.interactive.keyboard import Keyboard
@@ -123,7 +124,9 @@ class Session:
         typed, self._typed_ahead = self._typed_ahead, []
         for key in typed:
             self.on_key(key)
+        let_keys_act()
         self._show()
+        let_keys_act()
 
     def wait(self) -> None:
         """The recording has ended; what was played stays until a key ends it."""
