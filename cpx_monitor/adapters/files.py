@@ -1,5 +1,6 @@
 """Files that are named by people, and may be pipes or devices."""
 
+import contextlib
 import os
 import select
 import stat
@@ -22,6 +23,27 @@ def opened_to_read(path: str) -> BinaryIO:
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
+        raise
+
+
+def write_whole(path: str, text: str) -> None:
+    """Whoever reads the file sees all of the text or what was there before: it is written beside
+    it and moved there. Its mode is that of a new file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder, name = os.path.split(path)
+    beside = os.path.join(folder, f".{name}.{os.getpid()}")
+    try:
+        with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
         raise
 
 

@@ -1,5 +1,7 @@
 """Which service an address last named: what a silent instance is remembered by."""
 
+from collections.abc import Container
+
 from cpx_monitor.app.ports import Fleet, Selection
 from cpx_monitor.domain.fleet import Snapshot, Unknown
 
@@ -15,16 +17,28 @@ class ServiceMemory:
 
     def filled(self, snapshot: Snapshot) -> Snapshot:
         """Unknown instances that do not say their service get the one that they last had."""
+        snapshot = self.filled_in_part(snapshot)
+        self.forget_all_but({seen.ip for seen in snapshot.observations})
+        return snapshot
+
+    def filled_in_part(self, snapshot: Snapshot) -> Snapshot:
+        """The same of a part of the fleet; the others are not forgotten."""
+        service_of = self._service_of
         observations = tuple(
-            seen._replace(service=self._service_of.get(seen.ip))
-            if isinstance(seen, Unknown) and seen.service is None
-            else seen
-            for seen in snapshot.observations
+            [
+                seen._replace(service=service_of.get(seen.ip))
+                if isinstance(seen, Unknown) and seen.service is None
+                else seen
+                for seen in snapshot.observations
+            ]
         )
-        self._service_of = {
-            seen.ip: seen.service for seen in observations if seen.service is not None
-        }
+        service_of.update(
+            {seen.ip: seen.service for seen in observations if seen.service is not None}
+        )
         return snapshot._replace(observations=observations)
+
+    def forget_all_but(self, listed: Container[str]) -> None:
+        self._service_of = {ip: service for ip, service in self._service_of.items() if ip in listed}
 
 
 class RememberingFleet:

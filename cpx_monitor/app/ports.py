@@ -1,9 +1,9 @@
 """What the application asks of the world; adapters provide it."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from datetime import datetime
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cpx_monitor.domain.fleet import Snapshot
 
@@ -71,6 +71,43 @@ class Fleet(Protocol):
         Raises:
             FleetUnavailable: there is no list of servers.
         """
+
+
+class Part(NamedTuple):
+    """What of a fleet is asked for: one of so many buckets, or one address, or all of it."""
+
+    bucket: int | None = None
+    buckets: int = 1
+    address: str | None = None
+
+
+class Collected(NamedTuple):
+    """A part of a fleet, and how its list of servers is.
+
+    ``snapshot`` is None where there never was a list. ``listed`` are all addresses, in address
+    order, and ``list_number`` counts the lists there were. ``is_listing`` says whether the latest
+    request for the list succeeded, ``list_age_s`` how long ago the latest one that did was sent,
+    and ``failure`` why the latest did not, for people.
+    """
+
+    snapshot: Snapshot | None
+    listed: Collection[str] = ()
+    list_number: int = 0
+    is_listing: bool = False
+    list_age_s: float | None = None
+    failure: str | None = None
+
+
+class FleetInParts(Protocol):
+    """A fleet that many ask for parts of, at once and again and again."""
+
+    def collect(self, part: Part, within_s: float) -> Collected:
+        """Poll that part. Those who ask for the same while it is polled share the collection, and
+        each gets what is known by the time that it has.
+        """
+
+    def listing(self, within_s: float) -> Collected:
+        """How the list is; nothing is polled, so there is no snapshot."""
 
 
 class Clock(Protocol):

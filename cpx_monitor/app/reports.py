@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
-from cpx_monitor.domain.fleet import StaleList
+from cpx_monitor.domain.fleet import Snapshot, StaleList
 from cpx_monitor.domain.health import HealthPolicy, Status, Verdict
 
 
@@ -345,6 +345,31 @@ class TrackSummary(NamedTuple):
     forgotten: int = 0
     missed_rounds: int = 0
     was_random: bool = False
+
+
+class ServiceCounts(NamedTuple):
+    """Of a service, in the part of the fleet that was polled."""
+
+    service: str
+    instances: int
+    healthy: int
+    unknown: int
+
+
+class Scrape(NamedTuple):
+    """What Prometheus is told of a part of a fleet.
+
+    ``snapshot`` is None where there never was a list of servers. ``is_listing`` says whether the
+    latest request for the list succeeded. ``unattributed`` are the unknown that never had a
+    service, so far as is known.
+    """
+
+    is_listing: bool
+    list_age_s: float | None
+    policy: HealthPolicy
+    snapshot: Snapshot | None
+    unattributed: int
+    services: tuple[ServiceCounts, ...]
 
 
 class Grade(StrEnum):

@@ -9,6 +9,7 @@ import gevent
 
 from cpx_monitor.adapters.clock import SystemClock
 from cpx_monitor.adapters.cpx_api.fleet import CpxHttpFleet
+from cpx_monitor.adapters.cpx_api.fleet_in_parts import CpxFleetInParts
 from cpx_monitor.adapters.cpx_api.measured import MeasuredTransport
 from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, FixedLimit, Limit
 from cpx_monitor.adapters.cpx_api.url import CpxUrl
@@ -74,6 +75,25 @@ def http_fleet(
     """
     transport, limit = _parts(fleet_options, url, environ)
     return _fleet(fleet_options, url, transport, limit, tell)
+
+
+def fleet_in_parts(
+    fleet_options: FleetOptions, url: CpxUrl, environ: Mapping[str, str], max_list_age_s: float
+) -> CpxFleetInParts:
+    """
+    Raises:
+        UsageError: the file of certificate authorities holds none.
+    """
+    transport, limit = _parts(fleet_options, url, environ)
+    return CpxFleetInParts(
+        url,
+        transport,
+        SystemClock(gevent.sleep),
+        limit,
+        timeout_s=fleet_options.timeout_s,
+        deadline_s=fleet_options.deadline_s,
+        max_list_age_s=max_list_age_s,
+    )
 
 
 class Examined(NamedTuple):

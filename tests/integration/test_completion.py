@@ -112,6 +112,7 @@ class TestCandidates:
                 "plot",
                 "config",
                 "expect",
+                "exporter",
                 "completion",
             ),
             *("help", "--help", "--version"),

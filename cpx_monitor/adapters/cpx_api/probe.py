@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import gevent
 
-from cpx_monitor.adapters.cpx_api.fleet import MAX_LISTING_BYTES
+from cpx_monitor.adapters.cpx_api.server_list import MAX_LISTING_BYTES
 from cpx_monitor.adapters.transports.access import Access
 from cpx_monitor.adapters.transports.addresses import Place, first_that_connects, places_of
 from cpx_monitor.adapters.transports.direct import (

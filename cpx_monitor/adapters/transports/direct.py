@@ -78,6 +78,9 @@ class DirectTransport:
     def doubtful(self) -> list[str]:
         return self.kept.doubtful()
 
+    def remember(self, answers: int) -> None:
+        self.kept.remembered = answers
+
     def close_idle(self) -> None:
         self.kept.close_idle()
 

@@ -29,10 +29,14 @@ class KeptConnections(Generic[C]):
     to more than every tenth of the requests ``answered``, none is kept any more. Neither
     is one once a server has sent more than was requested: then ``unverified``, what was answered
     over kept connections that are closed now, is in doubt.
+
+    Where collections overlap, the end of one is not that of the others: then ``remembered`` is how
+    many answers are not forgotten with it.
     """
 
     def __init__(self) -> None:
         self.is_reliable = True
+        self.remembered = 0
         self.answered = 0
         self.unverified: list[str] = []
         self._broken = 0
@@ -57,9 +61,16 @@ class KeptConnections(Generic[C]):
         """See ``Transport.doubtful``."""
         for connection in list(self._idle):
             connection.look_once_more()
-            connection.taken = []
-        in_doubt, self.unverified = self.unverified, []
-        return in_doubt if self._has_sent_too_much else []
+            connection.taken = self._remembered_of(connection.taken)
+        in_doubt = self.unverified
+        if self._has_sent_too_much:
+            self.unverified = []
+            return in_doubt
+        self.unverified = self._remembered_of(in_doubt)
+        return []
+
+    def _remembered_of(self, paths: list[str]) -> list[str]:
+        return paths[-self.remembered :] if self.remembered else []
 
     def close_idle(self) -> None:
         while self._idle:

@@ -281,6 +281,35 @@ the exit code is 1 then.
             module=f"{_MODULES}.expect",
         ),
         Command(
+            name="exporter",
+            summary="metrics and service discovery for Prometheus, and a status page",
+            about="""\
+The fleet is polled when it is scraped. /metrics is the whole fleet, /sd tells
+Prometheus what to scrape, and / is a page for people. It listens on this
+machine only unless --listen says otherwise, and starts whether or not the API
+is up. Ctrl-c or SIGTERM ends it, once requests under way are answered.
+""",
+            examples="""\
+  cpx-monitor exporter --url=http://localhost:8080
+  cpx-monitor exporter --listen=:9787 --web-token-file=/run/secrets/scraper
+  cpx-monitor exporter --advertise=exporter-1:9787 --advertise=exporter-2:9787
+  cpx-monitor exporter --once --textfile=/var/lib/node_exporter/cpx.prom
+""",
+            groups=(
+                Group(
+                    "",
+                    (
+                        *(options.LISTEN, options.ADVERTISE, options.BUCKETS),
+                        *(options.LIST_AGE, options.SERIES),
+                        *(options.WEB_TOKEN_FILE, options.WEB_USER_FILE),
+                        *(options.ONCE, options.TEXTFILE),
+                    ),
+                ),
+                options.THE_API,
+            ),
+            module=f"{_MODULES}.exporter",
+        ),
+        Command(
             name="completion",
             summary="a completion script for bash, zsh or fish",
             about="""\

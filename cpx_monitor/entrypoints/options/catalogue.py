@@ -5,6 +5,7 @@ Where commands differ in what an option means, the variants stand together.
 
 from typing import Any
 
+from cpx_monitor.domain.buckets import MAX_BUCKETS
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD
 from cpx_monitor.entrypoints.options import values
 from cpx_monitor.entrypoints.options.option import COLUMNS, FILES, PROFILES, SERVICES, Group, Option
@@ -252,6 +253,63 @@ SPEED = Option(
     default="1",
     default_note="1 on a screen, else max",
     choices=("max",),
+)
+
+# The exporter.
+LISTEN = Option(
+    "--listen", values.address, "where to listen", "<host:port>", default="localhost:9787"
+)
+LIST_AGE = Option(
+    "--list-age",
+    values.duration_or_0_s,
+    "request the list of servers anew when it is older; 0: for each collection",
+    "<s>",
+    default="10",
+)
+BUCKETS = Option(
+    "--buckets",
+    values.power_of_two(1, MAX_BUCKETS),
+    "into how many buckets /sd divides the fleet",
+    "<n>",
+    default="64",
+)
+ADVERTISE = Option(
+    "--advertise",
+    values.reached_at,
+    "an exporter's address as scrapers reach it; name all of them to divide the buckets",
+    "<host:port>",
+    default_note="the address that the request named",
+    is_repeatable=True,
+)
+SERIES = _choice(
+    "--series",
+    "all, or only those of services, without one for each instance",
+    "<which>",
+    "all",
+    "services",
+    default="all",
+)
+WEB_TOKEN_FILE = Option(
+    "--web-token-file",
+    values.token_in_file,
+    "answer only requests with the bearer token in this file",
+    "<file>",
+    completes=FILES,
+)
+WEB_USER_FILE = Option(
+    "--web-user-file",
+    values.users_in_file,
+    "answer only the users in this file, lines of <name>:<password>",
+    "<file>",
+    completes=FILES,
+)
+ONCE = _flag("--once", "collect once, write --textfile, and end")
+TEXTFILE = Option(
+    "--textfile",
+    values.file,
+    "with --once: the file for node_exporter's textfile collector",
+    "<file>",
+    completes=FILES,
 )
 
 # Positional arguments.

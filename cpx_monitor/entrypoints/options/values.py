@@ -19,6 +19,47 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(ms|s|m|h)?", re.ASCII)
 _SECONDS_IN = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
+def address(text: str) -> tuple[str, int]:
+    """A host and a port: ``localhost:9787``, ``:9787`` for every interface, ``[::1]:9787``."""
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", text, re.ASCII)
+    if found is None or int(found[2]) > 65_535:
+        raise ValueError("expected a host and a port, such as localhost:9787")
+    return found[1].strip("[]"), int(found[2])
+
+
+def reached_at(text: str) -> str:
+    """An address as scrapers reach it."""
+    host, port = address(text)
+    if not host or not port:
+        raise ValueError("expected a host and a port, such as exporter-1:9787")
+    return text
+
+
+def power_of_two(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else 0
+        if not least <= value <= most or value & (value - 1):
+            raise ValueError(f"expected a power of two from {least} to {most}")
+        return value
+
+    return read
+
+
+def duration_or_0_s(text: str) -> float:
+    """Like ``duration_s``, and 0."""
+    return 0.0 if text in ("0", "0s") else duration_s(text)
+
+
+def users_in_file(path: str) -> dict[str, str]:
+    """Passwords by name, from lines of ``name:password``; the error does not repeat them."""
+    text = _beginning_of(path, MAX_TOKEN_BYTES).decode("utf-8", "replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    users = dict(line.split(":", 1) for line in lines if ":" in line)
+    if not lines or len(users) != len(lines) or not all(k and v for k, v in users.items()):
+        raise ValueError("expected lines of <name>:<password>, each name once")
+    return users
+
+
 def url(text: str) -> CpxUrl:
     return parse_url(text)
 

@@ -29,7 +29,7 @@ def test_without_a_command_it_names_the_commands():
         "",
         "error: no command is given\n"
         "hint:  one of list, averages, at-risk, track, top, wait, diff, doctor, plot,"
-        " config, expect, completion; see `cpx-monitor --help`\n",
+        " config, expect, exporter, completion; see `cpx-monitor --help`\n",
     )
 
 

@@ -78,6 +78,13 @@ class Collection:
         """Of how many something is known, and how many are polled."""
         return len(self._observed), len(self._spelling_of)
 
+    def so_far(self, reason: str) -> tuple[Observation, ...]:
+        """What is known by now, in the order of ``spelling_of``; the others are Unknown for that
+        reason.
+        """
+        observed = self._observed
+        return tuple([observed.get(ip) or Unknown(ip, reason) for ip in self._spelling_of])
+
     def run(self) -> tuple[Observation, ...]:
         """An observation of each, in the order of ``spelling_of``."""
         self._limit.begin_collection(self._keeps)

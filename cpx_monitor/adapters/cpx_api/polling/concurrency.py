@@ -37,6 +37,11 @@ class Limit(Protocol):
     def begin_collection(self, keeps: bool) -> None:
         """Another fleet is about to be asked; ``keeps``: its server keeps connections open."""
 
+    def occupy(self, workers: int, stuck: int, waiting: int) -> None:
+        """So many connections are in use now, of which so many are stuck, and so many tasks wait;
+        it matters where the limit is shared.
+        """
+
     @property
     def round(self) -> int:
         """To be kept when a request begins, for its end is told with it."""
@@ -66,6 +71,9 @@ class FixedLimit:
         self.value = self.most = value
 
     def begin_collection(self, keeps: bool) -> None:
+        pass
+
+    def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         pass
 
     def end(
@@ -126,6 +134,9 @@ class AdaptiveLimit:
         self._lowest_s *= self.FADING  # so that what was once does not hold for ever
         self._best_value += 1
         self._start_round()
+
+    def occupy(self, workers: int, stuck: int, waiting: int) -> None:
+        pass
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None

@@ -202,6 +202,7 @@ class WorkerPool(Generic[Task]):
     def _leave(self, worker: Worker) -> None:
         worker.connection.release()
         self._workers.discard(worker)
+        self._tell_limit()
         self._set_brake()
         if self._keeps:
             self._open_more()
@@ -354,6 +355,7 @@ class WorkerPool(Generic[Task]):
             if not self._has_all_it_serves:
                 self._has_all_it_serves = True
                 self._ceiling = max(1, sum(each.is_served for each in self._workers))
+        self._tell_limit()
         for worker in given_up:
             gevent.get_hub().loop.run_callback(self._throw, worker, worker.began_s)
         self._set_brake()
@@ -382,6 +384,9 @@ class WorkerPool(Generic[Task]):
         answered_at_once = self._limit.value * self._traffic.spread
         wanted = answered_at_once + self._traffic.late + self._traffic.extra
         return int(min(wanted, self._limit.most, self._ceiling))
+
+    def _tell_limit(self) -> None:
+        self._limit.occupy(len(self._workers), self._traffic.late, len(self._tasks.waiting))
 
     def _set_brake(self) -> None:
         self._is_braked = (
@@ -435,6 +440,7 @@ class WorkerPool(Generic[Task]):
         number = 0 if connection.keeps else self._opening.opened(self._clock.monotonic_s())
         worker = Worker(connection, number)
         self._workers.add(worker)
+        self._tell_limit()
         worker.greenlet = self._pool.spawn(self._work, worker)
 
     # The end.

@@ -1,0 +1,1 @@
+"""The exporter: a fleet for Prometheus, and for a browser."""
