@@ -64,6 +64,21 @@ def simulator(zygote, environ):
         yield start
 
 
+@pytest.fixture
+def exporter(environ):
+    """Starts an exporter: ``exporter(url, "--buckets=8")``."""
+    from exporting import Exporter
+
+    with ExitStack() as stack:
+
+        def start(url, *words, **extra_environ):
+            running = Exporter(*words, environ={**environ, "CPX_URL": url, **extra_environ})
+            stack.callback(running.close)
+            return running
+
+        yield start
+
+
 @pytest.fixture(params=["direct", "requests"])
 def transport(request):
     return request.param

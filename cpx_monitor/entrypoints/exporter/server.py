@@ -19,8 +19,8 @@ MAX_IDLE_CONNECTIONS = 200
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class _TooSlow(Exception):
-    """No request came, or not all of it."""
+class _TooSlow(ValueError):
+    """No request came, or not all of it; to pywsgi a bad request."""
 
 
 class _Handler(WSGIHandler):

@@ -8,7 +8,7 @@ decision; trouble ends it early, and so counts once, however many requests it hi
 
 import math
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MIN_ROUND_S = 0.005
 
@@ -23,6 +23,17 @@ class Failure(Enum):
     BROKEN = auto()
     TIMED_OUT = auto()
     EXHAUSTED = auto()
+
+
+class Answers(NamedTuple):
+    """What is known of a server from when it answered, of one monotonic clock: the last time, when
+    the latest request began that has been answered, and how long an answer takes typically, 0
+    where that is not known.
+    """
+
+    answered_at_s: float
+    newest_answered_s: float
+    typical_s: float
 
 
 class Limit(Protocol):
@@ -41,6 +52,9 @@ class Limit(Protocol):
         """So many connections are in use now, of which so many are stuck, and so many tasks wait;
         it matters where the limit is shared.
         """
+
+    def exchange(self, answers: Answers) -> Answers:
+        """What all those have seen who share the limit, for what this one has."""
 
     @property
     def round(self) -> int:
@@ -75,6 +89,9 @@ class FixedLimit:
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         pass
+
+    def exchange(self, answers: Answers) -> Answers:
+        return answers
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
@@ -137,6 +154,9 @@ class AdaptiveLimit:
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         pass
+
+    def exchange(self, answers: Answers) -> Answers:
+        return answers
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None

@@ -1,9 +1,10 @@
 """One concurrency limit, and one set of connections, for collections that run at once."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cpx_monitor.adapters.cpx_api.polling.concurrency import Failure, Limit
+from cpx_monitor.adapters.cpx_api.polling.concurrency import Answers, Failure, Limit
 from cpx_monitor.adapters.transports.port import Connection, Transport
 
 MAX_REMEMBERED = 1000
@@ -19,15 +20,20 @@ class SharedLimit:
         self.limit = limit
         self._shares: list[Share] = []
         self._keeps: bool | None = None
+        self._divided = 0  # as the limit was when it was divided; 0 where that has to be done anew
+        self._workers = self._stuck = 0
+        self._answers = Answers(-math.inf, -math.inf, 0.0)
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
         """A limit for one collection."""
         share = Share(self)
         self._shares.append(share)
+        self._divided = 0
         try:
             yield share
         finally:
+            share.occupy(0, 0, 0)
             self._shares.remove(share)
 
     def begin_collection(self, keeps: bool) -> None:
@@ -37,37 +43,55 @@ class SharedLimit:
         self._keeps = keeps
         self.limit.begin_collection(keeps)
 
+    def occupied(self, workers: int, stuck: int, *, changes_wants: bool) -> None:
+        """By so many more connections than before."""
+        self._workers += workers
+        self._stuck += stuck
+        if changes_wants:
+            self._divided = 0
+
+    def exchange(self, answers: Answers) -> Answers:
+        """One that has seen too little to tell knows from the others which requests are stuck."""
+        before = self._answers
+        self._answers = Answers(
+            max(answers.answered_at_s, before.answered_at_s),
+            max(answers.newest_answered_s, before.newest_answered_s),
+            answers.typical_s or before.typical_s,
+        )
+        return self._answers
+
     def value_of(self, share: "Share") -> int:
         """How many requests this share may have under way now."""
-        others = [each for each in self._shares if each is not share]
-        if not others:
-            return self.limit.value
-        free = self.limit.value - sum(each.workers - each.stuck for each in others)
-        wants = [each.wanted for each in self._shares]
-        place = next(at for at, each in enumerate(self._shares) if each is share)
-        return max(0, min(free, divided(self.limit.value, wants)[place]))
+        total = self.limit.value
+        if len(self._shares) == 1:
+            return total
+        if total != self._divided:
+            self._divide(total)
+        free = total - (self._workers - self._stuck) + share.workers - share.stuck
+        return max(0, min(free, share.part))
 
     def most_of(self, share: "Share") -> int:
-        used = sum(each.workers for each in self._shares if each is not share)
-        return max(0, self.limit.most - used)
+        return max(0, self.limit.most - self._workers + share.workers)
+
+    def _divide(self, total: int) -> None:
+        self._divided = total
+        parts = divided(total, [min(total, each.wanted) for each in self._shares])
+        for share, part in zip(self._shares, parts, strict=True):
+            share.part = part
 
 
 def divided(total: int, wants: Sequence[int]) -> list[int]:
-    """So much for each, so that the least is as large as it can be; none gets more than it wants,
-    and where there is not enough for one each, the first ones get it. What all leave goes to each,
-    for they may want it in a moment.
+    """So much for each, so that the least is as large as it can be and none gets more than it
+    wants; of what cannot be divided the first ones get more. What all leave goes to each, for they
+    may want it in a moment.
     """
     parts = [0] * len(wants)
     left = total
-    by_want = sorted(range(len(wants)), key=lambda at: wants[at])
+    by_want = sorted(range(len(wants)), key=lambda at: (wants[at], -at))
     for done, at in enumerate(by_want):
         fair = left // (len(wants) - done)
         parts[at] = min(wants[at], fair)
         left -= parts[at]
-    for at, want in enumerate(wants):  # the rest of the division
-        if left and parts[at] < want:
-            parts[at] += 1
-            left -= 1
     return [part + left for part in parts]
 
 
@@ -77,11 +101,8 @@ class Share:
     def __init__(self, shared: SharedLimit) -> None:
         self._shared = shared
         self._limit = shared.limit
-        self.workers = self.stuck = self.waiting = 0
-
-    @property
-    def wanted(self) -> int:
-        return self.workers - self.stuck + self.waiting
+        self.workers = self.stuck = self.wanted = 0
+        self.part = 0  # what it gets of the limit, once others have given it back
 
     @property
     def value(self) -> int:
@@ -103,7 +124,18 @@ class Share:
         self._shared.begin_collection(keeps)
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
-        self.workers, self.stuck, self.waiting = workers, min(stuck, workers), waiting
+        stuck = min(stuck, workers)
+        before, self.wanted = self.wanted, workers - stuck + waiting
+        value = self._limit.value
+        self._shared.occupied(
+            workers - self.workers,
+            stuck - self.stuck,
+            changes_wants=min(before, value) != min(self.wanted, value),
+        )
+        self.workers, self.stuck = workers, stuck
+
+    def exchange(self, answers: Answers) -> Answers:
+        return self._shared.exchange(answers)
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None

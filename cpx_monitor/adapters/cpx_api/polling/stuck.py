@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from cpx_monitor.adapters.cpx_api.polling.concurrency import Answers
 from cpx_monitor.adapters.cpx_api.polling.opening import upper
 
 LATE_S = 0.02
@@ -91,6 +92,14 @@ class Traffic:
             self.newest_answered_s = began_s
         elif began_s < self.newest_answered_s - OUT_OF_ORDER_S:
             self.out_of_order += 1
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(self.answered_at_s, self.newest_answered_s, self.typical_s)
+
+    def hear(self, answers: Answers) -> None:
+        """What has been seen of the server by all."""
+        self.answered_at_s, self.newest_answered_s, self.typical_s = answers
 
     def look(
         self,

@@ -335,6 +335,7 @@ class WorkerPool(Generic[Task]):
             (worker for worker in self._workers if worker.began_s < math.inf),
             key=lambda worker: worker.began_s,
         )
+        self._traffic.hear(self._limit.exchange(self._traffic.answers))
         if self._traffic.serves_many:
             self._limit.serves_many()
         is_full = len(self._workers) >= self._allowed
