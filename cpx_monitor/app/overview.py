@@ -2,8 +2,14 @@
 
 from collections.abc import Container
 
-from cpx_monitor.app.reports import Overview, ServiceOverview, TrackRound
-from cpx_monitor.app.use_cases import at_risk, averages, basis_of, row_of
+from cpx_monitor.app.reports import (
+    Overview,
+    ServiceAtRisk,
+    ServiceAverage,
+    ServiceOverview,
+    TrackRound,
+)
+from cpx_monitor.app.use_cases import average_of, basis_of, judged, row_of, services_of
 from cpx_monitor.domain.fleet import Snapshot
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy, Verdict
 
@@ -14,24 +20,27 @@ def overview(
     """Every service with its load and its verdict; the worse its verdict and the fewer of its
     instances are healthy, the earlier.
     """
-    at_stake = {
-        item.service: item for item in at_risk(snapshot, policy, DEFAULT_THRESHOLD, only).items
-    }
-    items = []
-    for item in averages(snapshot, policy, only).items:
-        risk = at_stake.get(item.service)
-        items.append(
-            ServiceOverview(
-                service=item.service,
-                healthy=item.healthy,
-                instances=item.instances,
-                cpu_percent=item.cpu_percent,
-                memory_percent=item.memory_percent,
-                verdict=risk.verdict if risk else Verdict.OK,
-                reason=risk.reason if risk else None,
-            )
+    unattributed = snapshot.unattributed
+    items = [
+        _overview_of(
+            average_of(service, policy),
+            judged(service, policy, DEFAULT_THRESHOLD, unattributed),
         )
+        for service in services_of(snapshot, only)
+    ]
     return Overview(basis_of(snapshot, policy), tuple(sorted(items, key=_badness)))
+
+
+def _overview_of(average: ServiceAverage, risk: ServiceAtRisk) -> ServiceOverview:
+    return ServiceOverview(
+        service=average.service,
+        healthy=average.healthy,
+        instances=average.instances,
+        cpu_percent=average.cpu_percent,
+        memory_percent=average.memory_percent,
+        verdict=risk.verdict,
+        reason=None if risk.verdict is Verdict.OK else risk.reason,
+    )
 
 
 def _badness(item: ServiceOverview) -> tuple[int, float, float, str]:

@@ -4,7 +4,7 @@ from cpx_monitor.app.memory import ServiceMemory
 from cpx_monitor.app.ports import Collected, FleetInParts, Part
 from cpx_monitor.app.reports import Scrape, ServiceCounts
 from cpx_monitor.domain.fleet import Snapshot
-from cpx_monitor.domain.health import HealthPolicy, Status
+from cpx_monitor.domain.health import HealthPolicy
 
 
 class RememberingParts:
@@ -48,7 +48,7 @@ def _counts(snapshot: Snapshot, policy: HealthPolicy) -> tuple[ServiceCounts, ..
         ServiceCounts(
             service=service.name,
             instances=service.size,
-            healthy=sum(policy.status_of(seen) is Status.HEALTHY for seen in service.answered),
+            healthy=policy.healthy_among(service.answered),
             unknown=len(service.unknown),
         )
         for service in snapshot.services

@@ -51,12 +51,13 @@ def averages(
     snapshot: Snapshot, policy: HealthPolicy, only: Container[str] | None = None
 ) -> ServiceAverages:
     """Per service, by name, the load of the instances that answered, and which are at risk."""
-    items = tuple(_average(service, policy) for service in _services(snapshot, only))
+    items = tuple(average_of(service, policy) for service in services_of(snapshot, only))
+    unattributed = snapshot.unattributed  # which counts all of them
     verdicts = {
         item.service: judge(
             healthy=item.healthy,
             own_unknown=item.unknown,
-            unattributed=snapshot.unattributed,
+            unattributed=unattributed,
             threshold=DEFAULT_THRESHOLD,
         )
         for item in items
@@ -86,30 +87,30 @@ def at_risk(
     basis = basis_of(snapshot, policy)
     unattributed = snapshot.unattributed
     expected_of = {each.service: each for each in spelt_as_in(snapshot, expected)}
-    services = _services(snapshot, only)
+    services = services_of(snapshot, only)
     missing = expected_of.keys() - {service.name for service in snapshot.services}
     services += [Service(name, (), ()) for name in missing if only is None or name in only]
-    judged = [
-        _judged(service, policy, threshold, unattributed, expected_of.get(service.name))
+    found = [
+        judged(service, policy, threshold, unattributed, expected_of.get(service.name))
         for service in services
     ]
     if headroom:
-        judged = [
+        found = [
             _with_headroom(item, service, policy)
-            for item, service in zip(judged, services, strict=True)
+            for item, service in zip(found, services, strict=True)
         ]
-    endangered = [item for item in judged if item.verdict is not Verdict.OK]
+    endangered = [item for item in found if item.verdict is not Verdict.OK]
     return ServicesAtRisk(
         basis=basis,
         threshold=threshold,
-        verdict=worst_verdict(judged) if basis.no_verdict_because is None else None,
-        services=tuple(item.service for item in judged),
+        verdict=worst_verdict(found) if basis.no_verdict_because is None else None,
+        services=tuple(item.service for item in found),
         items=tuple(sorted(endangered, key=lambda item: (item.healthy, item.service))),
         headroom=headroom,
     )
 
 
-def _services(snapshot: Snapshot, only: Container[str] | None) -> list[Service]:
+def services_of(snapshot: Snapshot, only: Container[str] | None) -> list[Service]:
     return [service for service in snapshot.services if only is None or service.name in only]
 
 
@@ -120,7 +121,7 @@ def basis_of(snapshot: Snapshot, policy: HealthPolicy) -> Basis:
         took_seconds=snapshot.took_s,
         policy=policy,
         coverage=coverage_of(snapshot),
-        healthy=sum(policy.status_of(seen) is Status.HEALTHY for seen in snapshot.observations),
+        healthy=policy.healthy_among(snapshot.answered),
         rejected=snapshot.rejected,
         no_verdict_because=why_no_verdict(snapshot),
         stale_list=snapshot.stale_list,
@@ -197,7 +198,8 @@ def load_if_lost(instances: Sequence[Instance], lost: int) -> Load | None:
     return Load(cpu / others, memory / others)
 
 
-def _average(service: Service, policy: HealthPolicy) -> ServiceAverage:
+def average_of(service: Service, policy: HealthPolicy) -> ServiceAverage:
+    """The load of the instances of a service that answered."""
     cpu = [instance.cpu_percent for instance in service.answered]
     memory = [instance.memory_percent for instance in service.answered]
     healthy = _healthy(service, policy)
@@ -216,13 +218,14 @@ def _average(service: Service, policy: HealthPolicy) -> ServiceAverage:
     )
 
 
-def _judged(
+def judged(
     service: Service,
     policy: HealthPolicy,
     threshold: int,
     unattributed: int,
-    expected: Expected | None,
+    expected: Expected | None = None,
 ) -> ServiceAtRisk:
+    """How a service stands; ``unattributed`` unknown instances may be of any service."""
     healthy = _healthy(service, policy)
     number = None if expected is None else expected.instances
     verdicts = [
@@ -241,7 +244,11 @@ def _judged(
         ),
     ]
     verdict = max(verdicts, key=list(Verdict).index)
-    unhealthy = [seen for seen in service.answered if policy.status_of(seen) is Status.UNHEALTHY]
+    unhealthy: list[Instance] = []
+    if healthy < len(service.answered):
+        unhealthy = [
+            seen for seen in service.answered if policy.status_of(seen) is Status.UNHEALTHY
+        ]
     doubtful = unattributed if verdict is Verdict.POSSIBLY_AT_RISK else 0
     return ServiceAtRisk(
         service=service.name,
@@ -321,4 +328,4 @@ def _named(heading: str, what: Sequence[tuple[str, str]]) -> str:
 
 
 def _healthy(service: Service, policy: HealthPolicy) -> int:
-    return sum(policy.status_of(seen) is Status.HEALTHY for seen in service.answered)
+    return policy.healthy_among(service.answered)

@@ -82,11 +82,11 @@ class Snapshot(NamedTuple):
 
     @property
     def answered(self) -> tuple[Instance, ...]:
-        return tuple(seen for seen in self.observations if isinstance(seen, Instance))
+        return tuple([seen for seen in self.observations if isinstance(seen, Instance)])
 
     @property
     def unknown(self) -> tuple[Unknown, ...]:
-        return tuple(seen for seen in self.observations if isinstance(seen, Unknown))
+        return tuple([seen for seen in self.observations if isinstance(seen, Unknown)])
 
     @property
     def services(self) -> tuple[Service, ...]:

@@ -3,6 +3,7 @@
 CPX has no notion of health, so it is decided here, by a policy that the user sees and can set.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class HealthPolicy(NamedTuple):
     max_memory_percent: float = 90
 
     def allows(self, cpu_percent: float, memory_percent: float) -> bool:
-        return not self.excess(cpu_percent, memory_percent)
+        return cpu_percent <= self.max_cpu_percent and memory_percent <= self.max_memory_percent
 
     def excess(self, cpu_percent: float, memory_percent: float) -> str:
         """What is over its limit, for people: ``CPU 95%, memory 92%``; empty where nothing is."""
@@ -49,6 +50,13 @@ class HealthPolicy(NamedTuple):
         if memory_percent > self.max_memory_percent:
             over.append(f"memory {memory_percent}%")
         return ", ".join(over)
+
+    def healthy_among(self, instances: Iterable[Instance]) -> int:
+        """How many of them are healthy. There may be a hundred thousand."""
+        max_cpu, max_memory = self
+        return len(
+            [1 for _, _, cpu, memory in instances if cpu <= max_cpu and memory <= max_memory]
+        )
 
     def status_of(self, seen: Observation) -> Status:
         if not isinstance(seen, Instance):
