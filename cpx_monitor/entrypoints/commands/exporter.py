@@ -98,6 +98,7 @@ def _settings(arguments: Arguments, fleet_options: FleetOptions, console: Consol
     from cpx_monitor.entrypoints.exporter.routes import Settings
 
     return Settings(
+        source=fleet_options.source.name,
         policy=policy_of(arguments, console.warn),
         deadline_s=fleet_options.deadline_s,
         buckets=arguments.value(options.BUCKETS),

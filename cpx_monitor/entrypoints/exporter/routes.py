@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -14,6 +15,15 @@ from cpx_monitor.adapters.presenters.exposition import (
     render,
 )
 from cpx_monitor.adapters.presenters.records import render_json
+from cpx_monitor.adapters.presenters.status_page import (
+    SECURITY_POLICY,
+    Moment,
+    error_page,
+    instances_page,
+    key_of,
+    services_page,
+)
+from cpx_monitor.app.overview import overview
 from cpx_monitor.app.ports import Collected, Part
 from cpx_monitor.app.reports import Report
 from cpx_monitor.app.scraping import RememberingParts, scrape_of
@@ -22,6 +32,7 @@ from cpx_monitor.domain.fleet import Snapshot, canonical_address
 from cpx_monitor.domain.health import HealthPolicy
 from cpx_monitor.entrypoints.exporter.answer import (
     BAD_REQUEST,
+    HTML,
     JSON,
     NOT_FOUND,
     NOT_YET,
@@ -37,7 +48,9 @@ from cpx_monitor.entrypoints.exporter.own_metrics import OwnMetrics
 # Of the time that a scraper has, what is left for writing the answer and sending it.
 SPARE_S = 0.5
 READY_WITHIN_S = 1.0
+PAGE_WITHIN_S = 10.0
 WHOLE = Part()
+_SERVICES = "/services/"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", re.ASCII)
 
 
@@ -55,10 +68,12 @@ class Request(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """``advertised`` are the addresses of all exporters, as scrapers reach them; where there are
-    none, it is the one that a request names. ``deadline_s`` is for one collection.
+    """``source`` is where the fleet is, for people. ``advertised`` are the addresses of all
+    exporters, as scrapers reach them; where there are none, it is the one that a request names.
+    ``deadline_s`` is for one collection.
     """
 
+    source: str
     policy: HealthPolicy
     deadline_s: float
     buckets: int = 64
@@ -84,6 +99,7 @@ class Routes:
         self._own = own
         self._counts = counts
         self._of: dict[str, Callable[[Request], Answer]] = {
+            "/": self._services_page,
             "/metrics": self._metrics,
             "/metrics/self": self._metrics_of_itself,
             "/probe": self._probe,
@@ -96,6 +112,8 @@ class Routes:
 
     def known(self, path: str) -> str:
         """The path, if there is an answer to it; for counting, so they are few."""
+        if path.startswith(_SERVICES):
+            return _SERVICES
         return path if path in self._of else "other"
 
     def answer(self, request: Request) -> Answer:
@@ -103,6 +121,8 @@ class Routes:
         Raises:
             Refused: there is nothing at this path, or a parameter cannot be used.
         """
+        if request.path.startswith(_SERVICES):
+            return self._instances_page(request, request.path.removeprefix(_SERVICES))
         answer = self._of.get(request.path)
         if answer is None:
             raise Refused(NOT_FOUND, f"nothing here; there are {', '.join(self._of)}")
@@ -186,6 +206,53 @@ class Routes:
         )
         return Answer("200 OK", JSON, text)
 
+    # For people.
+
+    def _services_page(self, request: Request) -> Answer:
+        collected, page = self._collected_for_a_page(), _page(request)
+        snapshot, policy = collected.snapshot, self._settings.policy
+        if snapshot is None:
+            return self._page_without_a_list(collected)
+        failure = None if collected.is_listing else collected.failure
+        return _as_page(
+            off_the_loop(
+                _size(collected), lambda: services_page(overview(snapshot, policy), failure, page)
+            )
+        )
+
+    def _instances_page(self, request: Request, key: str) -> Answer:
+        collected, page = self._collected_for_a_page(), _page(request)
+        snapshot, policy = collected.snapshot, self._settings.policy
+        if snapshot is None:
+            return self._page_without_a_list(collected)
+        service = next((each.name for each in snapshot.services if key_of(each.name) == key), None)
+        if service is None:
+            moment = self._moment(snapshot)
+            text = error_page(moment, "No such service", f"No service is called {key}.")
+            return _as_page(text, NOT_FOUND)
+        failure = None if collected.is_listing else collected.failure
+        return _as_page(
+            off_the_loop(
+                _size(collected),
+                lambda: instances_page(
+                    list_instances(snapshot, policy, {service}), service, failure, page
+                ),
+            )
+        )
+
+    def _collected_for_a_page(self) -> Collected:
+        return self._fleet.collect(WHOLE, min(PAGE_WITHIN_S, self._settings.deadline_s))
+
+    def _page_without_a_list(self, collected: Collected) -> Answer:
+        why = collected.failure or "CPX has not answered yet"
+        return _as_page(error_page(self._moment(None), "There is no list of servers yet", why))
+
+    def _moment(self, snapshot: Snapshot | None) -> Moment:
+        policy = self._settings.policy
+        if snapshot is None:
+            return Moment(self._settings.source, datetime.now(UTC), 0.0, policy)
+        return Moment(snapshot.source, snapshot.observed_at, snapshot.took_s, policy)
+
     # For what looks after processes.
 
     def _ready(self, request: Request) -> Answer:
@@ -222,6 +289,20 @@ def _had_a_list(collected: Collected) -> Snapshot:
         why = collected.failure or "no answer yet"
         raise Refused(NOT_YET, f"there is no list of servers yet: {why}")
     return collected.snapshot
+
+
+def _as_page(text: str, status: str = "200 OK") -> Answer:
+    headers = (
+        ("Content-Security-Policy", SECURITY_POLICY),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Frame-Options", "DENY"),
+    )
+    return Answer(status, HTML, text, headers)
+
+
+def _page(request: Request) -> int:
+    text = request.parameter("page") or "1"
+    return int(text) if re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) else 1
 
 
 def _bucket(text: str, buckets: int) -> int:
