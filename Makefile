@@ -7,14 +7,17 @@ METADATA := pyproject.toml setup.py constraints.txt
 
 BENCH := $(VENV)-bench
 
-.PHONY: help demo test fuzz lowest lock check format reliability golden man pictures soak coverage mutants bench clean
+.PHONY: help demo demo-prometheus test fuzz lowest lock check format reliability golden man pictures soak coverage mutants bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.installed ## the four commands at work on a simulated fleet
 	@$(BIN)/python scripts/demo.py
+
+demo-prometheus: $(VENV)/.installed ## a simulated fleet, an exporter and Prometheus, until ctrl-c
+	@$(BIN)/python scripts/demo_prometheus.py
 
 test: $(VENV)/.installed-tests ## every test; TESTS=<path> only those
 	@$(BIN)/python -m pytest -n 4 --dist loadfile $(TESTS)

@@ -13,7 +13,7 @@ class PolledInParts:
     def __init__(self, fleet: Fleet, clock: Clock) -> None:
         self._fleet = fleet
         self._clock = clock
-        self._listed: list[str] | None = None
+        self._listed: dict[str, None] | None = None
         self._list_number = 0
         self._listed_at_s = 0.0
         self._failure: str | None = None
@@ -45,7 +45,7 @@ class PolledInParts:
             self._failure = str(error)
             return None
         self._failure = None if snapshot.stale_list is None else snapshot.stale_list.reason
-        self._listed = listed
+        self._listed = dict.fromkeys(listed)
         self._list_number += 1
         self._listed_at_s = self._clock.monotonic_s()
         return snapshot
@@ -54,7 +54,7 @@ class PolledInParts:
         age_s = None if self._listed is None else self._clock.monotonic_s() - self._listed_at_s
         return Collected(
             snapshot=snapshot,
-            listed=self._listed or (),
+            listed=(self._listed or {}).keys(),
             list_number=self._list_number,
             is_listing=self._listed is not None and self._failure is None,
             list_age_s=age_s,

@@ -1,6 +1,6 @@
 """Which service an address last named: what a silent instance is remembered by."""
 
-from collections.abc import Container
+from collections.abc import Set as AbstractSet
 
 from cpx_monitor.app.ports import Fleet, Selection
 from cpx_monitor.domain.fleet import Snapshot, Unknown
@@ -24,21 +24,22 @@ class ServiceMemory:
     def filled_in_part(self, snapshot: Snapshot) -> Snapshot:
         """The same of a part of the fleet; the others are not forgotten."""
         service_of = self._service_of
-        observations = tuple(
-            [
-                seen._replace(service=service_of.get(seen.ip))
-                if isinstance(seen, Unknown) and seen.service is None
-                else seen
-                for seen in snapshot.observations
-            ]
-        )
-        service_of.update(
-            {seen.ip: seen.service for seen in observations if seen.service is not None}
-        )
-        return snapshot._replace(observations=observations)
+        # Most are as they were; there may be a hundred thousand.
+        new = [seen for seen in snapshot.observations if service_of.get(seen.ip) != seen.service]
+        service_of.update({seen.ip: seen.service for seen in new if seen.service is not None})
+        if all(seen.service is not None for seen in new):
+            return snapshot
+        observations = [
+            seen._replace(service=service_of.get(seen.ip))
+            if isinstance(seen, Unknown) and seen.service is None
+            else seen
+            for seen in snapshot.observations
+        ]
+        return snapshot._replace(observations=tuple(observations))
 
-    def forget_all_but(self, listed: Container[str]) -> None:
-        self._service_of = {ip: service for ip, service in self._service_of.items() if ip in listed}
+    def forget_all_but(self, listed: AbstractSet[str]) -> None:
+        for ip in self._service_of.keys() - listed:
+            del self._service_of[ip]
 
 
 class RememberingFleet:

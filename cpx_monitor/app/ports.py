@@ -1,6 +1,7 @@
 """What the application asks of the world; adapters provide it."""
 
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Container, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
@@ -84,14 +85,14 @@ class Part(NamedTuple):
 class Collected(NamedTuple):
     """A part of a fleet, and how its list of servers is.
 
-    ``snapshot`` is None where there never was a list. ``listed`` are all addresses, in address
-    order, and ``list_number`` counts the lists there were. ``is_listing`` says whether the latest
-    request for the list succeeded, ``list_age_s`` how long ago the latest one that did was sent,
-    and ``failure`` why the latest did not, for people.
+    ``snapshot`` is None where there never was a list. ``listed`` are all addresses, which iterate
+    in address order, and ``list_number`` counts the lists there were. ``is_listing`` says whether
+    the latest request for the list succeeded, ``list_age_s`` how long ago the latest one that did
+    was sent, and ``failure`` why the latest did not, for people.
     """
 
     snapshot: Snapshot | None
-    listed: Collection[str] = ()
+    listed: AbstractSet[str] = frozenset()
     list_number: int = 0
     is_listing: bool = False
     list_age_s: float | None = None

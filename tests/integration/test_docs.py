@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *("look-around", "find-the-overloaded", "nagios-and-cron", "watch-a-deployment"),
     *("record-an-incident", "what-is-missing", "what-changed", "could-we-lose-one", "top"),
-    *("noise-or-trouble", "fleet-or-api", "is-it-there-yet"),
+    *("noise-or-trouble", "fleet-or-api", "is-it-there-yet", "prometheus"),
     *("proxy-and-tls", "make-it-yours", "as-a-library"),
 ]
 WRITTEN_BY_COMMANDS = ["benchmarks", "mutants", "options", "reliability", "soak"]
@@ -54,7 +54,7 @@ INCIDENTS = [
 
 def goes_on(command):
     """Until ctrl-c."""
-    return re.search(r"\btrack\b|--every", command) and not re.search(
+    return re.search(r"\btrack\b|--every|exporter --demo$", command) and not re.search(
         r"--count|--from|help track", command
     )
 
@@ -136,6 +136,7 @@ def timeless(text):
     """Without what differs from run to run."""
     text = re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "<time>", text)
     text = re.sub(r"[0-9]{2}:[0-9]{2}:[0-9]{2}", "<time>", text)
+    text = re.sub(r", [0-9]+ more missed", "", text)  # on a busy machine
     return re.sub(r"[0-9]+(\.[0-9]+)? (s|ms|min)\b", "<duration>", text)
 
 

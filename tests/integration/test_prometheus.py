@@ -261,6 +261,40 @@ class TestDiscovery:
         running.until(lambda: ("CpxUnreachable", None) in running.firing())
 
 
+class TestTheDashboard:
+    """Checked against its model and a Prometheus: of Grafana itself there is no package here."""
+
+    def panels(self):
+        model = json.loads((ROOT / "deploy" / "grafana" / "cpx-fleet.json").read_text())
+        assert {"title", "uid", "schemaVersion", "templating", "panels"} <= model.keys()
+        return model["panels"]
+
+    def test_has_panels_that_do_not_overlap_with_numbers_of_their_own(self):
+        taken = Counter(
+            (x, y)
+            for grid in (panel["gridPos"] for panel in self.panels())
+            for x in range(grid["x"], grid["x"] + grid["w"])
+            for y in range(grid["y"], grid["y"] + grid["h"])
+        )
+        assert set(taken.values()) == {1}
+        assert max(x for x, _ in taken) < 24
+        assert set(Counter(panel["id"] for panel in self.panels()).values()) == {1}
+
+    def test_asks_what_prometheus_can_answer_of_a_fleet(self, prometheus, exporter, simulator):
+        running = prometheus(
+            "one-exporter.yml", **{"localhost:9787": exporter(simulator()).address}
+        )
+        running.until(lambda: running.query("job_service:cpx_service_state:last"))
+        queries = [
+            target["expr"].replace("$job", "cpx").replace("$service", "AuthService")
+            for panel in self.panels()
+            for target in panel.get("targets", ())
+        ]
+        assert len(queries) > 20
+        for query in queries:
+            running.until(lambda query=query: running.query(query))
+
+
 class TestAlerts:
     def test_fire_below_two_do_not_clear_in_silence_and_do_when_it_is_well(
         self, prometheus, exporter, fleet

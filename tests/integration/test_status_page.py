@@ -133,7 +133,7 @@ class TestInABrowser:
                 windowsVirtualKeyCode=13,
             )  # fmt: skip
         browser.until("location.pathname.startsWith('/services/')")
-        assert browser.until("document.querySelectorAll('tbody tr').length") == 15
+        browser.until("document.querySelectorAll('tbody tr').length === 15")
 
     def test_is_whole_without_scripts(self, browser, exporter, simulator):
         browser.call("Emulation.setScriptExecutionDisabled", value=True)

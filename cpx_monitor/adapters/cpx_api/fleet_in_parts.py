@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import gevent
 
-from cpx_monitor.adapters.cpx_api.polling.collection import Collection
+from cpx_monitor.adapters.cpx_api.polling.collection import Collection, mixed
 from cpx_monitor.adapters.cpx_api.polling.concurrency import Limit
 from cpx_monitor.adapters.cpx_api.polling.sharing import SharedLimit, SharedTransport
 from cpx_monitor.adapters.cpx_api.server_list import ServerList
 from cpx_monitor.adapters.cpx_api.url import CpxUrl
-from cpx_monitor.adapters.cpx_api.wire import MAX_LISTED, Listing
+from cpx_monitor.adapters.cpx_api.wire import MAX_LISTED, Listing, parse_listing
+from cpx_monitor.adapters.off_the_loop import off_the_loop
 from cpx_monitor.adapters.transports.port import Transport
 from cpx_monitor.app.ports import Clock, Collected, FleetUnavailable, Part
 from cpx_monitor.domain.buckets import bucket_of
@@ -58,7 +59,12 @@ class CpxFleetInParts:
         self._deadline_s = deadline_s
         self._max_list_age_s = max_list_age_s
         self._servers = ServerList(
-            url, transport, clock, timeout_s=timeout_s, deadline_s=deadline_s
+            url,
+            transport,
+            clock,
+            timeout_s=timeout_s,
+            deadline_s=deadline_s,
+            parse=lambda body: off_the_loop(body.count(b","), lambda: parse_listing(body)),
         )
         self._known: _Known | None = None
         self._failure: FleetUnavailable | None = None
@@ -116,7 +122,7 @@ class CpxFleetInParts:
         known, failure = self._known, self._failure
         return Collected(
             snapshot=snapshot,
-            listed=() if known is None else known.listing.spelling_of.keys(),
+            listed=frozenset() if known is None else known.listing.spelling_of.keys(),
             list_number=0 if known is None else known.number,
             is_listing=known is not None and failure is None,
             list_age_s=None if known is None else self._clock.monotonic_s() - known.asked_at_s,
@@ -165,7 +171,11 @@ class CpxFleetInParts:
                 self._end(part, running)
         if running.greenlet.exception is not None:
             raise running.greenlet.exception
-        return running.collection.so_far(f"no answer within {within_s:g} s, when it was needed")
+        observations = running.collection.so_far(
+            f"no answer within {within_s:g} s, when it was needed"
+        )
+        self._clock.sleep(0.001)  # so that what others wait for comes in between
+        return observations
 
     def _start(self, part: Part, asked: Mapping[str, str], ends_at_s: float) -> "_Running":
         self.collections += 1
@@ -181,7 +191,11 @@ class CpxFleetInParts:
             ends_at_s=max(ends_at_s, self._clock.monotonic_s() + self._deadline_s),
             keeps=self._servers.keeps,
         )
-        running = _Running(collection, gevent.spawn(collection.run), shares)
+
+        def run() -> None:
+            collection.poll(off_the_loop(len(asked), lambda: mixed(asked)))
+
+        running = _Running(collection, gevent.spawn(run), shares)
         self._running[part] = running
         return running
 

@@ -1,5 +1,6 @@
 """The request for the list of servers: what may pass is tried again, and trouble is told apart."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from cpx_monitor.adapters.cpx_api.polling.collection import (
@@ -54,6 +55,7 @@ class ServerList:
     Args:
         timeout_s: for one request.
         deadline_s: only used in messages.
+        parse: makes a listing of a body, as ``parse_listing`` does.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class ServerList:
         *,
         timeout_s: float,
         deadline_s: float,
+        parse: Callable[[bytes], Listing] = parse_listing,
     ) -> None:
         self._url = url
         self._transport = transport
         self._clock = clock
         self._timeout_s = timeout_s
         self._deadline_s = deadline_s
+        self._parse = parse
         self.keeps = False
 
     def request(self, ends_at_s: float) -> Listing:
@@ -96,7 +100,7 @@ class ServerList:
         try:
             body = connection.get("servers", min(timeout_ends_s, ends_at_s), MAX_LISTING_BYTES)
             self.keeps = connection.keeps
-            return parse_listing(body)
+            return self._parse(body)
         except OtherStatus as answer:
             raise self._other_status(answer) from None
         except (NotUsable, BadAnswer) as error:

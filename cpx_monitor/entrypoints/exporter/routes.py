@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
+from cpx_monitor.adapters.off_the_loop import off_the_loop
 from cpx_monitor.adapters.presenters.exposition import (
     OPEN_METRICS,
     TEXT,
@@ -42,7 +43,6 @@ from cpx_monitor.entrypoints.exporter.answer import (
     plain,
 )
 from cpx_monitor.entrypoints.exporter.discovery import by_bucket, by_instance
-from cpx_monitor.entrypoints.exporter.off_the_loop import off_the_loop
 from cpx_monitor.entrypoints.exporter.own_metrics import OwnMetrics
 
 # Of the time that a scraper has, what is left for writing the answer and sending it.

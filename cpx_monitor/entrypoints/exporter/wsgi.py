@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cpx_monitor.adapters.off_the_loop import off_the_loop
 from cpx_monitor.entrypoints.exporter.access import WebAccess
 from cpx_monitor.entrypoints.exporter.answer import (
     BAD_REQUEST,
@@ -13,7 +14,6 @@ from cpx_monitor.entrypoints.exporter.answer import (
     Refused,
     plain,
 )
-from cpx_monitor.entrypoints.exporter.off_the_loop import off_the_loop
 from cpx_monitor.entrypoints.exporter.own_metrics import OwnMetrics
 from cpx_monitor.entrypoints.exporter.routes import Request, Routes
 

@@ -87,8 +87,13 @@ class Collection:
 
     def run(self) -> tuple[Observation, ...]:
         """An observation of each, in the order of ``spelling_of``."""
+        self.poll(mixed(self._spelling_of))
+        return tuple([self._observed[ip] for ip in self._spelling_of])
+
+    def poll(self, order: list[str]) -> None:
+        """Until something is known of each; the ``order`` is that in which ``mixed`` puts them."""
         self._limit.begin_collection(self._keeps)
-        settling_s = self._poll(mixed(self._spelling_of), keeps=self._keeps, are_last=False)
+        settling_s = self._poll(order, keeps=self._keeps, are_last=False)
         in_doubt = self._in_doubt(settling_s)
         if in_doubt:
             # No connection to this server is used twice from now on.
@@ -96,7 +101,6 @@ class Collection:
             self._poll(in_doubt, keeps=False, are_last=True)
         if self._was_exhausted:
             self._transport.close_idle()  # or what comes next finds no descriptor either
-        return tuple([self._observed[ip] for ip in self._spelling_of])
 
     def _poll(self, ips: list[str], *, keeps: bool, are_last: bool) -> float:
         pool = WorkerPool(
