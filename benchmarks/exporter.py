@@ -94,6 +94,7 @@ def measure(instances, latency):
         for _ in range(SCRAPES):
             took_s, zipped = get(url, "/metrics", Accept_Encoding="gzip")
             zipped_s.append(took_s)
+        for _ in range(SCRAPES):
             began_s = time.perf_counter()
             command = [BIN / "cpx-monitor", "list", "-o", "json", f"--url={fleet}"]
             subprocess.run(command, stdout=subprocess.DEVNULL, check=False)

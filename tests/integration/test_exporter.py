@@ -363,6 +363,41 @@ class TestTheEnd:
         scraping.join()
         assert found[0]["cpx_instances_answered",] == 1
 
+    def test_leaves_a_line_for_each_request_where_that_was_asked_for(self, exporter, serve):
+        running = exporter(serve({"/servers": answer(200, [])}).url, "-v")
+        running.get("/sd?by=x")
+
+        code, said = running.stop()
+        assert code == 0
+        assert said.startswith("GET /sd?by=x: 400 in 0.0")
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (("--listen=localhost",), "expected a host and a port, such as localhost:9787"),
+            (("--listen=localhost:99999",), "expected a host and a port"),
+            (("--advertise=:9787",), "expected a host and a port, such as exporter-1:9787"),
+            (("--buckets=63",), "expected a power of two from 1 to 4096"),
+            (("--buckets=8192",), "expected a power of two from 1 to 4096"),
+            (("--list-age=-1",), "expected a time such as 5"),
+            (("--web-token-file=/nope",), "it cannot be read: no such file or directory"),
+            (("--listen=no.such.host.invalid:1",), "cannot listen on no.such.host.invalid:1"),
+        ],
+    )
+    def test_comes_soon_where_an_option_cannot_be_used(self, monitor, words, reason):
+        ended = monitor("exporter", "--demo", *words)
+
+        assert (ended.returncode, ended.stdout) == (3, "")
+        assert reason in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+    def test_comes_soon_where_the_port_is_taken(self, monitor, exporter, serve):
+        running = exporter(serve({}).url)
+        ended = monitor("exporter", "--demo", f"--listen={running.address}")
+
+        assert ended.returncode == 3
+        assert "address already in use" in ended.stderr
+
 
 class TestOnce:
     def test_writes_a_whole_file(self, monitor, simulator, tmp_path):

@@ -139,8 +139,11 @@ class CpxFleetInParts:
         if self._request is None and now_s - self._asked_at_s >= self._max_list_age_s:
             self._asked_at_s = now_s
             self._request = gevent.spawn(self._request_list, now_s)
-        if self._request is not None:
-            self._request.join(max(0.0, ends_at_s - now_s))
+        request = self._request
+        if request is not None:
+            request.join(max(0.0, ends_at_s - now_s))
+            if request.exception is not None:
+                raise request.exception
 
     def _request_list(self, now_s: float) -> None:
         self.list_requests += 1

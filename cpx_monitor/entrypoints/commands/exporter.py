@@ -73,7 +73,9 @@ def _serve(
     )
     # All buckets may be scraped at once, and somebody looks at the page.
     max_requests = max(200, 2 * settings.buckets)
-    server = Server((host, port), Application(routes, access, own, max_requests, console.warn))
+    tell = console.tell if arguments.flag(options.VERBOSE) else lambda line: None
+    application = Application(routes, access, own, max_requests, console.warn, tell)
+    server = Server((host, port), application)
     _start(server, f"{shown}:{port}")
     if access.is_open and host not in _LOOPBACK:
         console.warn(
@@ -114,7 +116,7 @@ def _settings(arguments: Arguments, fleet_options: FleetOptions, console: Consol
 def _fleet_in_parts(
     arguments: Arguments, fleet_options: FleetOptions, console: Console, connect: Connect
 ) -> CountingParts:
-    url = fleet_options.source.url
+    url, max_list_age_s = fleet_options.source.url, arguments.value(options.LIST_AGE)
     if url is None:
         from cpx_monitor.adapters.in_parts import PolledInParts
 
@@ -122,7 +124,7 @@ def _fleet_in_parts(
     with held():
         from cpx_monitor.entrypoints.api_fleet import fleet_in_parts, prepare_process
 
-    fleet = fleet_in_parts(fleet_options, url, console.environ, arguments.value(options.LIST_AGE))
+    fleet = fleet_in_parts(fleet_options, url, console.environ, max_list_age_s)
     prepare_process(fleet_options, url, console)
     gc.set_threshold(*GARBAGE)
     return fleet

@@ -31,6 +31,7 @@ class Application:
     Args:
         max_requests: under way at once; more are told to come again.
         warn: takes a sentence on what went wrong in here.
+        tell: takes a line for each request.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Application:
         own: OwnMetrics,
         max_requests: int,
         warn: Callable[[str], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._routes = routes
         self._access = access
         self._own = own
         self._left = max_requests
         self._warn = warn
+        self._tell = tell
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         began_s = time.monotonic()
@@ -63,8 +66,9 @@ class Application:
             headers.append(("Content-Encoding", "gzip"))
         headers += [("Vary", "Accept, Accept-Encoding"), ("Content-Length", str(len(body)))]
         start_response(answer.status, headers)
-        path = self._routes.known(request.path)
-        self._own.on_answered(path, answer.status[:3], time.monotonic() - began_s)
+        took_s, query = time.monotonic() - began_s, f"?{request.query}" if request.query else ""
+        self._own.on_answered(self._routes.known(request.path), answer.status[:3], took_s)
+        self._tell(f"{method} {request.path}{query}: {answer.status[:3]} in {took_s:.3f} s")
         return [] if method == "HEAD" else [body]
 
     def _answer(self, method: str, request: Request) -> Answer:
