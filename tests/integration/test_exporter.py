@@ -320,6 +320,18 @@ class TestScrapesThatOverlap:
             assert server.asked["/10.58.1.1"] == expected
 
 
+def test_memory_stays_flat_over_two_hundred_scrapes(exporter, simulator):
+    running = exporter(simulator("--behaviour=fleet", "--instances=300"))
+
+    def used_after(scrapes):
+        for number in range(scrapes):
+            running.get(f"/metrics?bucket={number % 64}" if number % 2 else "/metrics")
+        return running.metrics("/metrics/self")["process_resident_memory_bytes",]
+
+    half = used_after(100)
+    assert used_after(100) < half + 2 * 2**20
+
+
 class TestTheApi:
     def test_has_the_documents_of_the_commands(self, exporter, simulator, monitor):
         url = simulator("--seed=1", "--fault=load-50")

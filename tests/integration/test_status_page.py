@@ -124,6 +124,20 @@ class TestInABrowser:
             each for each in browser.complaints if "favicon" not in each and "404" not in each
         ] == []
 
+    def test_is_accessible_with_the_api_down_and_with_ten_thousand_instances(
+        self, browser, exporter, simulator, closed_port_url
+    ):
+        browser.open(exporter(closed_port_url).url)
+        assert "There is no list of servers yet" in browser.ask("document.body.innerText")
+        assert axe(browser) == []
+
+        large = exporter(simulator("--behaviour=fleet", "--instances=10000"))
+        browser.open(large.url)
+        assert "10000 instances" in browser.ask("document.body.innerText")
+        browser.open(f"{large.url}/services/AuthService?page=10")
+        assert "page 10 of 10" in browser.ask("document.body.innerText")
+        assert axe(browser) == []
+
     def test_leads_to_a_service_and_back_by_keyboard(self, browser, exporter, simulator):
         browser.open(exporter(simulator("--fault=load-50")).url)
         browser.ask("document.querySelector('tbody a').focus()")

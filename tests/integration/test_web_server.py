@@ -1,6 +1,7 @@
 """The exporter among clients that are slow, idle, many, wrong or not allowed."""
 
 import base64
+import resource
 import socket
 import threading
 import time
@@ -30,6 +31,17 @@ def connect(running):
             return connection
 
         yield opened
+
+
+@pytest.fixture
+def many_files():
+    """This process may have as many open files as the system allows."""
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 11_000:
+        pytest.skip("needs 11,000 open files (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 11_000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def said(connection):
@@ -107,11 +119,14 @@ class TestClients:
         assert b"400 Bad Request" in said(connection)
         assert 4 < time.monotonic() - began_s < 15
 
-    def test_that_are_idle_make_room_for_others_however_many_they_are(self, connect, running):
-        idle = [connect(HEAD if number % 2 else b"") for number in range(1000)]
+    def test_that_are_idle_make_room_for_others_however_many_they_are(
+        self, connect, running, many_files
+    ):
+        idle = [connect(HEAD if number % 2 else b"") for number in range(10_000)]
 
         assert running.metrics()["cpx_instances_answered",] == 1
         assert said(idle[0]) == b""
+        assert running.metrics("/metrics/self")["process_open_fds",] < 400
 
     def test_are_answered_while_others_read_nothing(self, exporter, simulator):
         busy = exporter(simulator("--behaviour=fleet", "--instances=2000"))
