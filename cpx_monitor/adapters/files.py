@@ -27,12 +27,18 @@ def opened_to_read(path: str) -> BinaryIO:
 
 
 def write_whole(path: str, text: str) -> None:
-    """Whoever reads the file sees all of the text or what was there before: it is written beside
-    it and moved there. Its mode is that of a new file.
+    """Readers see either the old file or the whole new one, for it is written beside it and moved
+    there. Its mode is that of a new file. A pipe or a device is written to, not replaced.
 
     Raises:
         OSError: it cannot be written.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        return
+    # Not the link, where it is one.
+    path = os.path.realpath(path)
     folder, name = os.path.split(path)
     beside = os.path.join(folder, f".{name}.{os.getpid()}")
     try:

@@ -56,7 +56,6 @@ class PolledInParts:
             snapshot=snapshot,
             listed=(self._listed or {}).keys(),
             list_number=self._list_number,
-            is_listing=self._listed is not None and self._failure is None,
             list_age_s=age_s,
             failure=self._failure,
         )

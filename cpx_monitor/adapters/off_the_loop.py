@@ -11,9 +11,13 @@ T = TypeVar("T")
 FEW = 1000
 
 
-def off_the_loop(instances: int, calculate: Callable[[], T]) -> T:
-    """What ``calculate`` returns. It must touch nothing but values, and may not wait."""
-    if instances <= FEW:
+def off_the_loop(size: int, calculate: Callable[[], T]) -> T:
+    """What ``calculate`` returns. It must touch nothing but values, and may not wait.
+
+    Args:
+        size: in about as much work as an instance is.
+    """
+    if size <= FEW:
         return calculate()
     result: T = gevent.get_hub().threadpool.apply(calculate)
     return result

@@ -43,7 +43,7 @@ class ServiceMemory:
 
 
 class RememberingFleet:
-    """Another fleet, of which a silent instance has the service that it is remembered by."""
+    """Wraps a fleet and gives a silent instance the service that it last reported."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet

@@ -86,17 +86,21 @@ class Collected(NamedTuple):
     """A part of a fleet, and how its list of servers is.
 
     ``snapshot`` is None where there never was a list. ``listed`` are all addresses, which iterate
-    in address order, and ``list_number`` counts the lists there were. ``is_listing`` says whether
-    the latest request for the list succeeded, ``list_age_s`` how long ago the latest one that did
-    was sent, and ``failure`` why the latest did not, for people.
+    in address order, and ``list_number`` counts the lists there were. ``list_age_s`` is how long
+    ago the latest request for the list that succeeded was sent, and ``failure`` why the latest one
+    did not, for people.
     """
 
     snapshot: Snapshot | None
     listed: AbstractSet[str] = frozenset()
     list_number: int = 0
-    is_listing: bool = False
     list_age_s: float | None = None
     failure: str | None = None
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether the latest request for the list succeeded."""
+        return self.list_age_s is not None and self.failure is None
 
 
 class FleetInParts(Protocol):

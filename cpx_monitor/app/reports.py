@@ -360,15 +360,13 @@ class Scrape(NamedTuple):
     """What Prometheus is told of a part of a fleet.
 
     ``snapshot`` is None where there never was a list of servers. ``is_listing`` says whether the
-    latest request for the list succeeded. ``unattributed`` are the unknown that never had a
-    service, so far as is known.
+    latest request for the list succeeded.
     """
 
     is_listing: bool
     list_age_s: float | None
     policy: HealthPolicy
     snapshot: Snapshot | None
-    unattributed: int
     services: tuple[ServiceCounts, ...]
 
 

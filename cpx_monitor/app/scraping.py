@@ -8,7 +8,7 @@ from cpx_monitor.domain.health import HealthPolicy
 
 
 class RememberingParts:
-    """Another fleet in parts, of which a silent instance has the service that it last had. What is
+    """Wraps a fleet in parts and gives a silent instance the service that it last reported. What is
     no longer listed is forgotten.
     """
 
@@ -38,7 +38,6 @@ def scrape_of(collected: Collected, policy: HealthPolicy) -> Scrape:
         list_age_s=collected.list_age_s,
         policy=policy,
         snapshot=snapshot,
-        unattributed=0 if snapshot is None else snapshot.unattributed,
         services=() if snapshot is None else _counts(snapshot, policy),
     )
 

@@ -29,6 +29,8 @@ gevent.config.format_context = "builtins.repr"
 MAX_SOCKETS = 1000
 MAX_THREADS = 64
 SPARE_FILES = 56
+# Answers over a connection that are not forgotten where collections overlap.
+MAX_REMEMBERED = 1000
 
 
 def connect_to_api(
@@ -73,7 +75,7 @@ def http_fleet(
     Raises:
         UsageError: the file of certificate authorities holds none.
     """
-    transport, limit = _parts(fleet_options, url, environ)
+    transport, limit = _transport_and_limit(fleet_options, url, environ)
     return _fleet(fleet_options, url, transport, limit, tell)
 
 
@@ -84,7 +86,7 @@ def fleet_in_parts(
     Raises:
         UsageError: the file of certificate authorities holds none.
     """
-    transport, limit = _parts(fleet_options, url, environ)
+    transport, limit = _transport_and_limit(fleet_options, url, environ, MAX_REMEMBERED)
     return CpxFleetInParts(
         url,
         transport,
@@ -118,7 +120,7 @@ def examined_fleet(
     Raises:
         UsageError: the file of certificate authorities holds none.
     """
-    transport, limit = _parts(fleet_options, url, environ)
+    transport, limit = _transport_and_limit(fleet_options, url, environ)
     measured = MeasuredTransport(transport)
     fleet = _fleet(fleet_options, url, measured, limit, tell)
     is_direct = isinstance(transport, DirectTransport)
@@ -131,14 +133,14 @@ def examined_fleet(
     )
 
 
-def _parts(
-    fleet_options: FleetOptions, url: CpxUrl, environ: Mapping[str, str]
+def _transport_and_limit(
+    fleet_options: FleetOptions, url: CpxUrl, environ: Mapping[str, str], remembered: int = 0
 ) -> tuple[Transport, Limit]:
     through_requests = fleet_options.transport == "requests" or (
         fleet_options.transport == "auto" and _proxy(url, environ) is not None
     )
     max_concurrency = MAX_THREADS if through_requests else _max_sockets()
-    transport = _transport(fleet_options, url, through_requests)
+    transport = _transport(fleet_options, url, through_requests, remembered)
     return transport, _limit(fleet_options.concurrency, max_concurrency)
 
 
@@ -160,7 +162,9 @@ def _fleet(
     )
 
 
-def _transport(fleet_options: FleetOptions, url: CpxUrl, through_requests: bool) -> Transport:
+def _transport(
+    fleet_options: FleetOptions, url: CpxUrl, through_requests: bool, remembered: int
+) -> Transport:
     access = fleet_options.access
     if access.ca_file is not None:
         try:
@@ -170,8 +174,10 @@ def _transport(fleet_options: FleetOptions, url: CpxUrl, through_requests: bool)
     if through_requests:
         from cpx_monitor.adapters.transports.via_requests import RequestsTransport
 
-        return RequestsTransport(url.address, fleet_options.concurrency or MAX_THREADS, access)
-    return DirectTransport(url.address, access)
+        return RequestsTransport(
+            url.address, fleet_options.concurrency or MAX_THREADS, access, remembered
+        )
+    return DirectTransport(url.address, access, remembered)
 
 
 def _max_sockets() -> int:

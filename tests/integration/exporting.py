@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -65,7 +64,7 @@ class Exporter:
 
     def stop(self):
         """Its exit code, and what it said on stderr."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         _, said = self.process.communicate(timeout=ENOUGH_S)
         return self.process.returncode, said
 

@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import os
+import socket
 import threading
+import time
 import urllib.request
 from collections import Counter
 
@@ -20,6 +23,18 @@ def within(seconds):
 def stats(url):
     with urllib.request.urlopen(f"{url}/_stats") as answered:
         return json.load(answered)
+
+
+def until(is_so):
+    ends_at_s = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < ends_at_s
+        time.sleep(0.01)
+
+
+def takes_connections(host, port):
+    with socket.socket() as sock:
+        return sock.connect_ex((host, port)) == 0
 
 
 class Until:
@@ -220,6 +235,16 @@ class TestTheList:
         assert found["cpx_service_healthy_instances", "AuthService"] == 0
         assert not [key for key in found if "_ratio" in key[0]]
 
+    def test_that_could_not_be_had_is_requested_again_before_it_would_be_too_old(
+        self, exporter, serve
+    ):
+        lists = in_turn(answer(400, {}), answer(200, ["10.58.1.1"]))
+        server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+        running = exporter(server.url, "--list-age=1h")
+
+        assert running.metrics()["cpx_up",] == 0
+        until(lambda: running.metrics()["cpx_up",] == 1)
+
     def test_that_never_was_is_said_and_no_error(self, exporter, closed_port_url):
         running = exporter(closed_port_url)
 
@@ -264,9 +289,14 @@ class TestScrapesThatOverlap:
         slow = Until(instance_answer())
         server = serve(fleet_script(_1=slow))
         running = exporter(server.url)
-        whole = threading.Timer(0.5, slow.may_go.set)
-        whole.start()
 
+        def let_go():
+            until(
+                lambda: running.metrics("/metrics/self")["cpx_exporter_requests_in_flight",] == 11
+            )
+            slow.may_go.set()
+
+        threading.Thread(target=let_go).start()
         found = running.at_once(["/metrics"] * 10)
 
         assert server.asked["/10.58.1.1"] == 1
@@ -364,16 +394,17 @@ class TestTheEnd:
         slow = Until(instance_answer())
         server = serve(fleet_script(_1=slow))
         running = exporter(server.url)
-        found = []
-        scraping = threading.Thread(target=lambda: found.append(running.metrics()))
-        scraping.start()
-        server.wait_for("/10.58.1.1")
-        ending = threading.Timer(0.3, slow.may_go.set)
-        ending.start()
+        host, port = running.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as kept:
+            kept.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            server.wait_for("/10.58.1.1")
+            running.process.terminate()
+            until(lambda: not takes_connections(host, int(port)))
+            slow.may_go.set()
 
+            found = kept.makefile("rb").read()
+        assert b"\ncpx_instances_answered 1\n" in found
         assert running.stop() == (0, "")
-        scraping.join()
-        assert found[0]["cpx_instances_answered",] == 1
 
     def test_leaves_a_line_for_each_request_where_that_was_asked_for(self, exporter, serve):
         running = exporter(serve({"/servers": answer(200, [])}).url, "-v")
@@ -428,6 +459,21 @@ class TestOnce:
         assert ended.returncode == 3
         assert "connection refused" in ended.stderr
         assert "\ncpx_up 0\n" in path.read_text()
+
+    def test_writes_to_what_is_no_file_and_does_not_replace_it(self, monitor, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to(tmp_path / "file")
+        read = []
+        reading = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
+        reading.start()
+        monitor("exporter", "--once", "--demo", f"--textfile={tmp_path}/pipe")
+        reading.join()
+        monitor("exporter", "--once", "--demo", f"--textfile={tmp_path}/link")
+
+        assert "\ncpx_up 1\n" in read[0]
+        assert (tmp_path / "pipe").is_fifo()
+        assert (tmp_path / "link").is_symlink()
+        assert "\ncpx_up 1\n" in (tmp_path / "file").read_text()
 
     def test_needs_a_file(self, monitor, tmp_path):
         assert monitor("exporter", "--once", "--demo").returncode == 3

@@ -155,9 +155,12 @@ class TestClients:
         scraping = [threading.Thread(target=scrape) for _ in range(220)]
         for each in scraping:
             each.start()
+        ends_at_s = time.monotonic() + 30
         while len(results) < 20:
+            assert time.monotonic() < ends_at_s
             time.sleep(0.01)
-        assert running.get("/-/healthy").status == 503
+        assert running.get("/sd").status == 503
+        assert running.get("/-/healthy").status == 200
         goes_on.set()
         for each in scraping:
             each.join()
@@ -169,6 +172,13 @@ def basic(text):
 
 
 class TestAccess:
+    def test_is_open_for_what_asks_whether_it_runs(self, exporter, serve, tmp_path):
+        (tmp_path / "token").write_text("s3cret")
+        running = exporter(serve({}).url, f"--web-token-file={tmp_path}/token")
+
+        assert running.get("/-/healthy").status == 200
+        assert running.get("/-/ready").status == 401
+
     def asked(self, running, authorization):
         headers = {"Authorization": authorization} if authorization else {}
         found = running.get("/sd", **headers)
@@ -216,7 +226,7 @@ class TestAccess:
     def test_for_everyone_beyond_this_machine_is_warned_of(self, exporter, serve):
         running = exporter(serve({"/servers": answer(200, [])}).url, "--listen=0.0.0.0:0")
 
-        assert "shown to everyone who can reach this address" in running.stop()[1]
+        assert "anyone who can reach this address can see the fleet" in running.stop()[1]
 
     @pytest.mark.parametrize("content", ["", "ann", "ann:\n", ":x\n", "ann:x\nann:y\n"])
     def test_needs_a_file_of_users(self, monitor, tmp_path, content):

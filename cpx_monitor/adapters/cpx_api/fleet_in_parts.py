@@ -1,5 +1,6 @@
 """A fleet behind CPX's HTTP API that many ask for parts of: one list, one limit, shared polls."""
 
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -20,15 +21,16 @@ from cpx_monitor.app.ports import Clock, Collected, FleetUnavailable, Part
 from cpx_monitor.domain.buckets import bucket_of
 from cpx_monitor.domain.fleet import Observation, Snapshot, StaleList, Unknown
 
-# With a list in hand, a new one may take so much of the time that a collection has.
-SHARE_FOR_THE_LIST = 0.5
+# With a list in hand, a new one may take this much of the time that a collection has.
+LIST_TIME_RATIO = 0.5
+LIST_AGAIN_AFTER_S = 5.0
 
 
 class _Known(NamedTuple):
-    """The latest list that could be had; ``asked_at_s`` is of the monotonic clock."""
+    """The latest list that could be had; ``requested_at_s`` is of the monotonic clock."""
 
     listing: Listing
-    asked_at_s: float
+    requested_at_s: float
     number: int
 
 
@@ -36,7 +38,7 @@ class CpxFleetInParts:
     """
     Args:
         timeout_s: for one request.
-        deadline_s: for one collection at the most.
+        deadline_s: for one collection, unless a caller has more time.
         max_list_age_s: a list that is older is requested anew.
     """
 
@@ -68,8 +70,8 @@ class CpxFleetInParts:
         )
         self._known: _Known | None = None
         self._failure: FleetUnavailable | None = None
-        self._asked_at_s = -float("inf")
-        self._request: Any = None
+        self._attempted_at_s = -math.inf
+        self._requesting: Any = None
         self._parts = _Parts()
         self._running: dict[Part, _Running] = {}
         self.collections = 0
@@ -82,8 +84,8 @@ class CpxFleetInParts:
     def collect(self, part: Part, within_s: float) -> Collected:
         observed_at, began_s = self._clock.now(), self._clock.monotonic_s()
         ends_at_s = began_s + within_s
-        share = 1.0 if self._known is None else SHARE_FOR_THE_LIST
-        self._renew_list(began_s + within_s * share)
+        ratio = 1.0 if self._known is None else LIST_TIME_RATIO
+        self._renew_list(began_s + within_s * ratio)
         known = self._known
         if known is None:
             return self._collected(None)
@@ -108,7 +110,7 @@ class CpxFleetInParts:
     ) -> Snapshot:
         now_s, stale_list = self._clock.monotonic_s(), None
         if self._failure is not None and self._known is not None:
-            stale_list = StaleList(now_s - self._known.asked_at_s, str(self._failure))
+            stale_list = StaleList(now_s - self._known.requested_at_s, str(self._failure))
         return Snapshot(
             source=self._url.shown,
             observed_at=observed_at,
@@ -124,26 +126,27 @@ class CpxFleetInParts:
             snapshot=snapshot,
             listed=frozenset() if known is None else known.listing.spelling_of.keys(),
             list_number=0 if known is None else known.number,
-            is_listing=known is not None and failure is None,
-            list_age_s=None if known is None else self._clock.monotonic_s() - known.asked_at_s,
+            list_age_s=None if known is None else self._clock.monotonic_s() - known.requested_at_s,
             failure=None if failure is None else str(failure),
         )
 
     # The list.
 
     def _renew_list(self, ends_at_s: float) -> None:
-        """Where it is too old, or could not be had; those who ask meanwhile wait for the same
-        request, each in its own time.
+        """Request it where it is too old; sooner where the latest request failed. Callers that come
+        meanwhile wait for the same request, each in its own time.
         """
-        now_s = self._clock.monotonic_s()
-        if self._request is None and now_s - self._asked_at_s >= self._max_list_age_s:
-            self._asked_at_s = now_s
-            self._request = gevent.spawn(self._request_list, now_s)
-        request = self._request
-        if request is not None:
-            request.join(max(0.0, ends_at_s - now_s))
-            if request.exception is not None:
-                raise request.exception
+        now_s, again_after_s = self._clock.monotonic_s(), self._max_list_age_s
+        if self._failure is not None:
+            again_after_s = min(again_after_s, LIST_AGAIN_AFTER_S)
+        if self._requesting is None and now_s - self._attempted_at_s >= again_after_s:
+            self._attempted_at_s = now_s
+            self._requesting = gevent.spawn(self._request_list, now_s)
+        requesting = self._requesting
+        if requesting is not None:
+            requesting.join(max(0.0, ends_at_s - now_s))
+            if requesting.exception is not None:
+                raise requesting.exception
 
     def _request_list(self, now_s: float) -> None:
         self.list_requests += 1
@@ -156,14 +159,14 @@ class CpxFleetInParts:
             number = 1 if self._known is None else self._known.number + 1
             self._known = _Known(listing, now_s, number)
         finally:
-            self._request = None
+            self._requesting = None
 
     # The instances.
 
     def _polled(
         self, part: Part, asked: Mapping[str, str], ends_at_s: float, within_s: float
     ) -> tuple[Observation, ...]:
-        """Whoever is the last to leave ends the collection, so none goes on unwatched."""
+        """The last caller to leave ends the collection."""
         running = self._running.get(part) or self._start(part, asked, ends_at_s)
         running.waiting += 1
         try:
@@ -174,24 +177,23 @@ class CpxFleetInParts:
                 self._end(part, running)
         if running.greenlet.exception is not None:
             raise running.greenlet.exception
-        observations = running.collection.so_far(
-            f"no answer within {within_s:g} s, when it was needed"
-        )
+        observations = running.collection.so_far(f"no answer within the {within_s:g} s of a scrape")
         self._clock.sleep(0.001)  # so that what others wait for comes in between
         return observations
 
     def _start(self, part: Part, asked: Mapping[str, str], ends_at_s: float) -> "_Running":
         self.collections += 1
-        shares = ExitStack()
+        shares, now_s = ExitStack(), self._clock.monotonic_s()
+        # Those who share it may have more time than the first one.
+        ends_at_s = max(ends_at_s, now_s + self._deadline_s)
         collection = Collection(
             shares.enter_context(self._transport.view()),
             self._clock,
             shares.enter_context(self._limit.share()),
             asked,
             timeout_s=self._timeout_s,
-            deadline_s=self._deadline_s,
-            # Those who share it may have more time than the first one.
-            ends_at_s=max(ends_at_s, self._clock.monotonic_s() + self._deadline_s),
+            deadline_s=round(ends_at_s - now_s, 1),
+            ends_at_s=ends_at_s,
             keeps=self._servers.keeps,
         )
 

@@ -45,9 +45,6 @@ class MeasuredTransport:
     def doubtful(self) -> list[str]:
         return self._transport.doubtful()
 
-    def remember(self, answers: int) -> None:
-        self._transport.remember(answers)
-
     def close_idle(self) -> None:
         self._transport.close_idle()
 

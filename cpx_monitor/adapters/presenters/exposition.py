@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cpx_monitor import __version__
-from cpx_monitor.app.reports import Scrape
+from cpx_monitor.app.reports import Scrape, ServiceCounts
 from cpx_monitor.domain.fleet import Instance, Observation, Snapshot
 from cpx_monitor.domain.health import HealthPolicy
 
@@ -33,7 +33,7 @@ def render(metrics: Iterable[Metric], content_type: str) -> str:
     is_open = content_type == OPEN_METRICS
     parts: list[str] = []
     for name, meaning, samples, kind in metrics:
-        lines = [f"{name}{labels} {value}\n" for labels, value in samples]
+        lines = [f"{name}{label_text} {value}\n" for label_text, value in samples]
         if not lines:
             continue
         family = name.removesuffix("_total") if is_open and kind == "counter" else name
@@ -72,8 +72,8 @@ def fleet_metrics(scrape: Scrape, *, with_instances: bool) -> list[Metric]:
         return metrics
     return [
         *metrics,
-        *_counts(scrape, snapshot),
-        *_services(scrape),
+        *_counts(snapshot),
+        *_services(scrape.services),
         *(_instances(snapshot.observations, scrape.policy) if with_instances else ()),
     ]
 
@@ -82,50 +82,48 @@ def _one(name: str, meaning: str, value: float, of: str = "") -> Metric:
     return Metric(name, meaning, [(of, value)])
 
 
-def _counts(scrape: Scrape, snapshot: Snapshot) -> list[Metric]:
-    listed = len(snapshot.observations)
-    answered = sum(isinstance(seen, Instance) for seen in snapshot.observations)
-    return [
-        _one(
-            "cpx_collection_duration_seconds",
+def _counts(snapshot: Snapshot) -> list[Metric]:
+    listed, answered = len(snapshot.observations), len(snapshot.answered)
+    unattributed = snapshot.unattributed
+    of = {
+        "cpx_collection_duration_seconds": (
             "How long this collection took.",
             round(snapshot.took_s, 6),
         ),
-        _one("cpx_instances_listed", "Addresses listed.", listed),
-        _one("cpx_instances_answered", "Instances that gave a usable answer.", answered),
-        _one("cpx_instances_unknown", "Instances that gave none.", listed - answered),
-        _one(
-            "cpx_instances_rejected",
-            "Entries of the list that are no addresses.",
+        "cpx_instances_listed": ("Addresses listed.", listed),
+        "cpx_instances_answered": ("Instances that gave a usable answer.", answered),
+        "cpx_instances_unknown": ("Instances that gave none.", listed - answered),
+        "cpx_instances_rejected": (
+            "List entries that are not addresses.",
             len(snapshot.rejected),
         ),
-        _one(
-            "cpx_instances_unattributed",
-            "Unknown instances of which no service is known.",
-            scrape.unattributed,
+        "cpx_instances_unattributed": (
+            "Unknown instances whose service is not known.",
+            unattributed,
         ),
-    ]
+    }
+    return [_one(name, meaning, value) for name, (meaning, value) in of.items()]
 
 
-def _services(scrape: Scrape) -> list[Metric]:
-    of = [labels({"service": each.service}) for each in scrape.services]
-    counts = scrape.services
-    return [
-        Metric(
-            "cpx_service_instances",
+def _services(counts: Sequence[ServiceCounts]) -> list[Metric]:
+    label_texts = [labels({"service": each.service}) for each in counts]
+    of = {
+        "cpx_service_instances": (
             "Instances of a service, the unknown ones included.",
-            zip(of, [each.instances for each in counts], strict=True),
+            [each.instances for each in counts],
         ),
-        Metric(
-            "cpx_service_healthy_instances",
+        "cpx_service_healthy_instances": (
             "Instances of a service that are healthy.",
-            zip(of, [each.healthy for each in counts], strict=True),
+            [each.healthy for each in counts],
         ),
-        Metric(
-            "cpx_service_unknown_instances",
+        "cpx_service_unknown_instances": (
             "Instances of a service that gave no usable answer.",
-            zip(of, [each.unknown for each in counts], strict=True),
+            [each.unknown for each in counts],
         ),
+    }
+    return [
+        Metric(name, meaning, zip(label_texts, values, strict=True))
+        for name, (meaning, values) in of.items()
     ]
 
 
@@ -137,14 +135,14 @@ def _instances(observations: Sequence[Observation], policy: HealthPolicy) -> lis
         service = seen.service
         if service not in label_of:
             label_of[service] = f'",service="{escaped(service or "")}"}}'
-        of = f'{{ip="{seen.ip}{label_of[service]}'
+        label_text = f'{{ip="{seen.ip}{label_of[service]}'
         if isinstance(seen, Instance):
-            up.append((of, 1))
-            healthy.append((of, int(policy.allows(seen.cpu_percent, seen.memory_percent))))
-            cpu.append((of, ratio(seen.cpu_percent)))
-            memory.append((of, ratio(seen.memory_percent)))
+            up.append((label_text, 1))
+            healthy.append((label_text, int(policy.allows(seen.cpu_percent, seen.memory_percent))))
+            cpu.append((label_text, ratio(seen.cpu_percent)))
+            memory.append((label_text, ratio(seen.memory_percent)))
         else:
-            up.append((of, 0))
+            up.append((label_text, 0))
     return [
         Metric("cpx_instance_up", "Whether an instance gave a usable answer.", up),
         Metric(

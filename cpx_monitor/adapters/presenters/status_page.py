@@ -25,6 +25,7 @@ from cpx_monitor.app.reports import (
     InstanceList,
     InstanceRow,
     Overview,
+    ServiceAtRisk,
     ServiceOverview,
     counted,
 )
@@ -60,7 +61,7 @@ def _hash_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-# https://www.w3.org/TR/CSP3/: nothing but what is named, and nobody may put it into a frame.
+# https://www.w3.org/TR/CSP3/: only what is named is allowed, and the page cannot be framed.
 SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -83,8 +84,8 @@ class Moment(NamedTuple):
     policy: HealthPolicy
 
 
-def services_page(report: Overview, failure: str | None, page: int = 1) -> str:
-    """All services, those at risk first; ``failure`` says why the list is an old one."""
+def services_page(report: Overview, page: int = 1) -> str:
+    """All services, those at risk first."""
     basis = report.basis
     verdicts = Counter(each.verdict for each in report.items)
     at_risk, doubtful = verdicts[Verdict.AT_RISK], verdicts[Verdict.POSSIBLY_AT_RISK]
@@ -92,7 +93,7 @@ def services_page(report: Overview, failure: str | None, page: int = 1) -> str:
     return _rendered(
         "services.html",
         _moment(basis),
-        notes=_notes(basis, failure),
+        notes=_notes(basis),
         headline=_headline(len(report.items), at_risk, doubtful, basis),
         state="bad" if at_risk else "doubt" if doubtful or not report.items else "well",
         counts=_counts(basis),
@@ -102,19 +103,20 @@ def services_page(report: Overview, failure: str | None, page: int = 1) -> str:
     )
 
 
-def instances_page(report: InstanceList, service: str, failure: str | None, page: int = 1) -> str:
-    """The instances of one service, the unhealthy first, a hundred a page."""
+def instances_page(report: InstanceList, risk: ServiceAtRisk, page: int = 1) -> str:
+    """The instances of one service, the unhealthy first, a hundred a page; ``risk`` is how the
+    service stands.
+    """
     rows = sorted(report.items, key=lambda row: _WORST_FIRST.index(row.status))
     healthy = sum(row.status is Status.HEALTHY for row in rows)
     unknown = sum(row.status is Status.UNKNOWN for row in rows)
     shown, pages, page = _page_of(rows, page)
-    enough = healthy >= DEFAULT_THRESHOLD
     return _rendered(
         "instances.html",
         _moment(report.basis),
-        notes=_notes(report.basis, failure),
-        headline=f"{printable(service)}: {healthy} of {len(rows)} healthy",
-        state="well" if enough else "doubt" if healthy + unknown >= DEFAULT_THRESHOLD else "bad",
+        notes=_notes(report.basis),
+        headline=f"{printable(risk.service)}: {healthy} of {len(rows)} healthy",
+        state=_STATES[risk.verdict],
         counts=f"{counted(len(rows), 'instance')}: {healthy} healthy,"
         f" {len(rows) - healthy - unknown} unhealthy, {unknown} unknown",
         rows=[_instance_row(each) for each in shown],
@@ -149,11 +151,13 @@ def _page_of(rows: Sequence[Any], page: int) -> tuple[Sequence[Any], int, int]:
     return rows[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE], pages, page
 
 
-def _notes(basis: Basis, failure: str | None) -> list[str]:
-    notes = []
-    if failure is not None:
-        age = f", {basis.stale_list.age_s:.0f} s old" if basis.stale_list else ""
-        notes.append(f"The list of servers is the last one that could be had{age}: {failure}")
+def _notes(basis: Basis) -> list[str]:
+    notes, stale = [], basis.stale_list
+    if stale is not None:
+        notes.append(
+            "The list of servers is the last one that could be had,"
+            f" {stale.age_s:.0f} s old: {stale.reason}"
+        )
     if basis.coverage.is_mostly_unknown:
         notes.append(silence_sentence(basis.coverage))
     if basis.rejected:

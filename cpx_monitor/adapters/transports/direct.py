@@ -39,15 +39,19 @@ _Address = tuple[int, Any]
 
 
 class DirectTransport:
-    """Connections are kept where the server keeps them, and used again, the latest first."""
+    """Connections are kept where the server keeps them, and used again, the latest first.
 
-    def __init__(self, address: str, access: Access = _ANYBODY) -> None:
+    Args:
+        remembered: see ``KeptConnections``.
+    """
+
+    def __init__(self, address: str, access: Access = _ANYBODY, remembered: int = 0) -> None:
         parts = urlsplit(address)
         self.is_tls = parts.scheme == "https"
         self.not_yet: tuple[type[OSError], ...] = (BlockingIOError,)
         if self.is_tls:
             self.not_yet = _not_yet_over_tls()
-        self.kept: KeptConnections[DirectConnection] = KeptConnections()
+        self.kept: KeptConnections[DirectConnection] = KeptConnections(remembered)
         self.plain_heads = PlainHeads()
         self._tls = tls_context(access) if self.is_tls else None
         self._host = parts.hostname or ""
@@ -77,9 +81,6 @@ class DirectTransport:
 
     def doubtful(self) -> list[str]:
         return self.kept.doubtful()
-
-    def remember(self, answers: int) -> None:
-        self.kept.remembered = answers
 
     def close_idle(self) -> None:
         self.kept.close_idle()

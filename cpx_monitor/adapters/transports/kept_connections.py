@@ -31,12 +31,13 @@ class KeptConnections(Generic[C]):
     over kept connections that are closed now, is in doubt.
 
     Where collections overlap, the end of one is not that of the others: then ``remembered`` is how
-    many answers are not forgotten with it.
+    many answers over each connection, and as many in all over those that are closed, are not
+    forgotten with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = 0) -> None:
         self.is_reliable = True
-        self.remembered = 0
+        self._remembered = remembered
         self.answered = 0
         self.unverified: list[str] = []
         self._broken = 0
@@ -70,7 +71,7 @@ class KeptConnections(Generic[C]):
         return []
 
     def _remembered_of(self, paths: list[str]) -> list[str]:
-        return paths[-self.remembered :] if self.remembered else []
+        return paths[-self._remembered :] if self._remembered else []
 
     def close_idle(self) -> None:
         while self._idle:

@@ -134,11 +134,6 @@ class Transport(Protocol):
         whose answer can be no other's.
         """
 
-    def remember(self, answers: int) -> None:
-        """Collections may overlap from now on, so the end of one does not forget the latest
-        answers, this many of each connection.
-        """
-
     def close_idle(self) -> None:
         """Close the connections that are released."""
 

@@ -91,10 +91,12 @@ class RequestsTransport:
     netrc, a CA bundle) is looked up once.
     """
 
-    def __init__(self, address: str, concurrency: int, access: Access = _ANYBODY) -> None:
+    def __init__(
+        self, address: str, concurrency: int, access: Access = _ANYBODY, remembered: int = 0
+    ) -> None:
         self._address = address
         self.threads = ThreadPool(concurrency)
-        self.kept: KeptConnections[RequestsConnection] = KeptConnections()
+        self.kept: KeptConnections[RequestsConnection] = KeptConnections(remembered)
         self.preferred: list[Any] = []
         session = requests.Session()
         parts = urlsplit(address)
@@ -124,9 +126,6 @@ class RequestsTransport:
 
     def doubtful(self) -> list[str]:
         return self.kept.doubtful()
-
-    def remember(self, answers: int) -> None:
-        self.kept.remembered = answers
 
     def close_idle(self) -> None:
         self.kept.close_idle()

@@ -31,7 +31,7 @@ END_WITHIN_S = 10.0
 WANTED_FILES = 8192
 # A look through all objects stops everything for a tenth of a second where there are a hundred
 # thousand instances; what a scrape makes has no cycles, and goes without.
-GARBAGE = (20_000, 50, 100)
+GC_THRESHOLDS = (20_000, 50, 100)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -71,7 +71,7 @@ def _serve(
     routes = Routes(
         RememberingParts(fleet), settings, own, lambda: (fleet.collections, fleet.list_requests)
     )
-    # All buckets may be scraped at once, and somebody looks at the page.
+    # All buckets may be scraped at once, and the page may be open as well.
     max_requests = max(200, 2 * settings.buckets)
     tell = console.tell if arguments.flag(options.VERBOSE) else lambda line: None
     application = Application(routes, access, own, max_requests, console.warn, tell)
@@ -79,8 +79,8 @@ def _serve(
     _start(server, f"{shown}:{port}")
     if access.is_open and host not in _LOOPBACK:
         console.warn(
-            "the fleet is shown to everyone who can reach this address: --web-token-file or"
-            " --web-user-file asks for credentials"
+            "anyone who can reach this address can see the fleet:"
+            " require credentials with --web-token-file or --web-user-file"
         )
     try:
         console.write(f"listening on http://{shown}:{server.server_port}\n")
@@ -126,7 +126,7 @@ def _fleet_in_parts(
 
     fleet = fleet_in_parts(fleet_options, url, console.environ, max_list_age_s)
     prepare_process(fleet_options, url, console)
-    gc.set_threshold(*GARBAGE)
+    gc.set_threshold(*GC_THRESHOLDS)
     return fleet
 
 

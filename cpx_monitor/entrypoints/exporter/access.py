@@ -1,4 +1,4 @@
-"""Who may ask: all, those with a token, or those with a name and a password."""
+"""Access control: open, a bearer token, or names and passwords."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class WebAccess(NamedTuple):
-    """``passwords`` are by name. Where there is neither a token nor a name, all may ask."""
+    """``passwords`` are by name. Without either, access is open."""
 
     token: str | None = None
     passwords: Mapping[str, str] = {}

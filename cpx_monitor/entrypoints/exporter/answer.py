@@ -27,11 +27,11 @@ class Refused(Exception):
 
 BAD_REQUEST = "400 Bad Request"
 NOT_FOUND = "404 Not Found"
-NOT_YET = "503 Service Unavailable"
+UNAVAILABLE = "503 Service Unavailable"
 
 
-def plain(text: str, status: str = "200 OK") -> Answer:
-    return Answer(status, PLAIN, f"{text}\n")
+def plain(text: str, status: str = "200 OK", *headers: tuple[str, str]) -> Answer:
+    return Answer(status, PLAIN, f"{text}\n", headers)
 
 
 def as_json(document: Any, status: str = "200 OK") -> Answer:

@@ -3,7 +3,7 @@
 import os
 import resource
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from cpx_monitor.adapters.presenters.exposition import Metric, labels
@@ -12,16 +12,19 @@ _BEGAN_S = time.time()
 
 
 class OwnMetrics:
-    """Requests are counted here; ``collections`` and the like are counted where they happen."""
+    """Requests are counted here; ``collections`` and the like are counted where they happen.
+    ``in_flight`` are the requests whose answers are not sent yet.
+    """
 
     def __init__(self) -> None:
+        self.in_flight = 0
         self.requests: Counter[tuple[str, str]] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def on_answered(self, path: str, status: str, took_s: float) -> None:
-        """``path`` is one of those that there are, so that there are not too many."""
+        """``path`` is a known one, to bound the number of series."""
         self.requests[path, status] += 1
-        self.seconds[path] += took_s  # type: ignore[assignment]
+        self.seconds[path] += took_s
 
     def metrics(self, collections: int, list_requests: int) -> list[Metric]:
         return [
@@ -42,6 +45,11 @@ class OwnMetrics:
                     for path, seconds in sorted(self.seconds.items())
                 ],
                 "counter",
+            ),
+            Metric(
+                "cpx_exporter_requests_in_flight",
+                "Requests whose answers are not sent yet, this one included.",
+                [("", self.in_flight)],
             ),
             Metric(
                 "cpx_exporter_collections_total",

@@ -28,15 +28,15 @@ from cpx_monitor.app.overview import overview
 from cpx_monitor.app.ports import Collected, Part
 from cpx_monitor.app.reports import Report
 from cpx_monitor.app.scraping import RememberingParts, scrape_of
-from cpx_monitor.app.use_cases import averages, list_instances
+from cpx_monitor.app.use_cases import averages, judged, list_instances
 from cpx_monitor.domain.fleet import Snapshot, canonical_address
-from cpx_monitor.domain.health import HealthPolicy
+from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy
 from cpx_monitor.entrypoints.exporter.answer import (
     BAD_REQUEST,
     HTML,
     JSON,
     NOT_FOUND,
-    NOT_YET,
+    UNAVAILABLE,
     Answer,
     Refused,
     as_json,
@@ -51,6 +51,7 @@ READY_WITHIN_S = 1.0
 PAGE_WITHIN_S = 10.0
 WHOLE = Part()
 _SERVICES = "/services/"
+HEALTHY = "/-/healthy"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", re.ASCII)
 
 
@@ -70,7 +71,7 @@ class Request(NamedTuple):
 class Settings(NamedTuple):
     """``source`` is where the fleet is, for people. ``advertised`` are the addresses of all
     exporters, as scrapers reach them; where there are none, it is the one that a request names.
-    ``deadline_s`` is for one collection.
+    ``deadline_s`` is for one collection, where a scraper does not name a time.
     """
 
     source: str
@@ -106,7 +107,7 @@ class Routes:
             "/sd": self._discovery,
             "/api/services": self._api_services,
             "/api/instances": self._api_instances,
-            "/-/healthy": lambda _: plain("healthy"),
+            HEALTHY: lambda _: plain("healthy"),
             "/-/ready": self._ready,
         }
 
@@ -176,7 +177,7 @@ class Routes:
             raise Refused(BAD_REQUEST, "by: expected bucket or instance")
         listing = self._fleet.listing(self._within_s(request))
         if listing.list_age_s is None:
-            raise Refused(NOT_YET, f"there is no list of servers yet: {listing.failure}")
+            raise _no_list(listing)
         listed = listing.listed
         targets = partial(by_instance, listed, settings.buckets, exporters)
         return off_the_loop(len(listed), lambda: as_json(targets()))
@@ -213,11 +214,8 @@ class Routes:
         snapshot, policy = collected.snapshot, self._settings.policy
         if snapshot is None:
             return self._page_without_a_list(collected)
-        failure = None if collected.is_listing else collected.failure
         return _as_page(
-            off_the_loop(
-                _size(collected), lambda: services_page(overview(snapshot, policy), failure, page)
-            )
+            off_the_loop(_size(collected), lambda: services_page(overview(snapshot, policy), page))
         )
 
     def _instances_page(self, request: Request, key: str) -> Answer:
@@ -225,20 +223,18 @@ class Routes:
         snapshot, policy = collected.snapshot, self._settings.policy
         if snapshot is None:
             return self._page_without_a_list(collected)
-        service = next((each.name for each in snapshot.services if key_of(each.name) == key), None)
+        service = next((each for each in snapshot.services if key_of(each.name) == key), None)
         if service is None:
             moment = self._moment(snapshot)
             text = error_page(moment, "No such service", f"No service is called {key}.")
             return _as_page(text, NOT_FOUND)
-        failure = None if collected.is_listing else collected.failure
-        return _as_page(
-            off_the_loop(
-                _size(collected),
-                lambda: instances_page(
-                    list_instances(snapshot, policy, {service}), service, failure, page
-                ),
-            )
-        )
+
+        def rendered() -> str:
+            risk = judged(service, policy, DEFAULT_THRESHOLD, snapshot.unattributed)
+            report = list_instances(snapshot, policy, {service.name})
+            return instances_page(report, risk, page)
+
+        return _as_page(off_the_loop(_size(collected), rendered))
 
     def _collected_for_a_page(self) -> Collected:
         return self._fleet.collect(WHOLE, min(PAGE_WITHIN_S, self._settings.deadline_s))
@@ -258,7 +254,7 @@ class Routes:
     def _ready(self, request: Request) -> Answer:
         listing = self._fleet.listing(READY_WITHIN_S)
         if listing.list_age_s is None:
-            raise Refused(NOT_YET, f"there is no list of servers yet: {listing.failure}")
+            raise _no_list(listing)
         return plain("ready")
 
     def _collect(self, request: Request, part: Part) -> Collected:
@@ -286,9 +282,13 @@ def _had_a_list(collected: Collected) -> Snapshot:
         Refused: there never was one.
     """
     if collected.snapshot is None:
-        why = collected.failure or "no answer yet"
-        raise Refused(NOT_YET, f"there is no list of servers yet: {why}")
+        raise _no_list(collected)
     return collected.snapshot
+
+
+def _no_list(collected: Collected) -> Refused:
+    why = collected.failure or "CPX has not answered yet"
+    return Refused(UNAVAILABLE, f"there is no list of servers yet: {why}")
 
 
 def _as_page(text: str, status: str = "200 OK") -> Answer:

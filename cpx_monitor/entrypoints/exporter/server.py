@@ -1,4 +1,4 @@
-"""An HTTP server that outlives clients who are slow, idle, many or wrong.
+"""An HTTP server that limits slow, idle, excess and malformed clients.
 
 gevent's pywsgi has no limits of its own. Here a request has little time and room for its head, a
 body is not read, and of too many connections those that have been idle for the longest are closed.
@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-IDLE_S = 60.0
+IDLE_S = 120.0
 HEAD_WITHIN_S = 5.0
 SEND_WITHIN_S = 30.0
 MAX_HEAD_BYTES = 16 * 1024
@@ -29,18 +29,19 @@ class _Handler(WSGIHandler):
     server: "Server"
 
     def handle(self) -> None:
-        self.socket.settimeout(SEND_WITHIN_S)
-        me = gevent.getcurrent()
         try:
-            self.server.idle_is(me)
             super().handle()
         except _TooSlow:
-            self.socket.close()
+            pass  # pywsgi has closed it
         finally:
-            self.server.gone_is(me)
+            self.server.gone_is(gevent.getcurrent())
 
     def read_requestline(self) -> str:
+        """Empty where the server ends, which ends the connection."""
         self.server.idle_is(gevent.getcurrent())
+        if self.server.is_ending:
+            return ""
+        self.socket.settimeout(None)
         with gevent.Timeout(IDLE_S, _TooSlow):
             line: str = super().read_requestline()
         return line
@@ -53,6 +54,7 @@ class _Handler(WSGIHandler):
             del self.headers["transfer-encoding"]
             self.content_length, self.close_connection = 0, True
         self.server.busy_is(gevent.getcurrent())
+        self.socket.settimeout(SEND_WITHIN_S)
         return is_read
 
     def MessageClass(self, *args: Any) -> Any:  # noqa: N802
@@ -96,6 +98,7 @@ class Server(WSGIServer):
         )
         self._idle: dict[Any, None] = {}  # the one that has been idle for the longest first
         self._busy: set[Any] = set()
+        self.is_ending = False
 
     def idle_is(self, connection: Any) -> None:
         """No request is under way over it. Of too many that are idle the oldest have to go."""
@@ -117,6 +120,7 @@ class Server(WSGIServer):
 
     def end(self, within_s: float) -> None:
         """Answer the requests that are under way, and take no more."""
+        self.is_ending = True
         self.stop_accepting()
         self.close()
         gevent.killall(list(self._idle), block=False)

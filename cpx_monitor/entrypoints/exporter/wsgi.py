@@ -1,21 +1,22 @@
 """From HTTP to a path's answer, and back."""
 
+import re
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cpx_monitor.adapters.off_the_loop import off_the_loop
 from cpx_monitor.entrypoints.exporter.access import WebAccess
 from cpx_monitor.entrypoints.exporter.answer import (
     BAD_REQUEST,
-    NOT_YET,
+    UNAVAILABLE,
     Answer,
     Refused,
     plain,
 )
 from cpx_monitor.entrypoints.exporter.own_metrics import OwnMetrics
-from cpx_monitor.entrypoints.exporter.routes import Request, Routes
+from cpx_monitor.entrypoints.exporter.routes import HEALTHY, Request, Routes
 
 MAX_URL_CHARACTERS = 2000
 SMALL_BYTES = 1000
@@ -29,7 +30,7 @@ StartResponse = Callable[..., Any]
 class Application:
     """
     Args:
-        max_requests: under way at once; more are told to come again.
+        max_requests: in flight at once; more are told to come again.
         warn: takes a sentence on what went wrong in here.
         tell: takes a line for each request.
     """
@@ -46,7 +47,7 @@ class Application:
         self._routes = routes
         self._access = access
         self._own = own
-        self._left = max_requests
+        self._max_requests = max_requests
         self._warn = warn
         self._tell = tell
 
@@ -54,38 +55,40 @@ class Application:
         began_s = time.monotonic()
         request = _request(environ)
         method = environ["REQUEST_METHOD"]
-        self._left -= 1
+        self._own.in_flight += 1
         try:
             answer = self._answer(method, request)
-        finally:
-            self._left += 1
-        headers = [("Content-Type", answer.content_type), *answer.headers, *_ALWAYS]
-        body = answer.body.encode("utf-8", "backslashreplace")
-        if len(body) > SMALL_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-            body = off_the_loop(len(body) // 100, lambda: _zipped(body))
-            headers.append(("Content-Encoding", "gzip"))
-        headers += [("Vary", "Accept, Accept-Encoding"), ("Content-Length", str(len(body)))]
-        start_response(answer.status, headers)
+            headers = [("Content-Type", answer.content_type), *answer.headers, *_ALWAYS]
+            body = answer.body.encode("utf-8", "backslashreplace")
+            if len(body) > SMALL_BYTES and _accepts_gzip(request):
+                body = off_the_loop(len(body) // 100, lambda: _zipped(body))
+                headers.append(("Content-Encoding", "gzip"))
+            headers.append(("Content-Length", str(len(body))))
+            start_response(answer.status, headers)
+        except BaseException:
+            self._on_sent()
+            raise
         took_s, query = time.monotonic() - began_s, f"?{request.query}" if request.query else ""
         self._own.on_answered(self._routes.known(request.path), answer.status[:3], took_s)
         self._tell(f"{method} {request.path}{query}: {answer.status[:3]} in {took_s:.3f} s")
-        return [] if method == "HEAD" else [body]
+        return _Body(b"" if method == "HEAD" else body, self._on_sent)
+
+    def _on_sent(self) -> None:
+        self._own.in_flight -= 1
 
     def _answer(self, method: str, request: Request) -> Answer:
-        """Cases: not one of ours; another method; too many at once; an answer, or why not."""
+        """Cases: whether it runs, which everything may ask at any time; without credentials;
+        another method; too many at once; an answer, or why not.
+        """
+        if request.path == HEALTHY:
+            return plain("healthy")
         if not self._access.admits(request.headers.get("authorization", "")):
             challenge = ("WWW-Authenticate", self._access.challenge)
-            return plain("credentials are needed", "401 Unauthorized")._replace(
-                headers=(challenge,)
-            )
+            return plain("credentials are needed", "401 Unauthorized", challenge)
         if method not in ("GET", "HEAD"):
-            return plain("only GET and HEAD", "405 Method Not Allowed")._replace(
-                headers=(("Allow", "GET, HEAD"),)
-            )
-        if self._left < 0:
-            return plain("too many requests at once", NOT_YET)._replace(
-                headers=(("Retry-After", "1"),)
-            )
+            return plain("only GET and HEAD", "405 Method Not Allowed", ("Allow", "GET, HEAD"))
+        if self._own.in_flight > self._max_requests:
+            return plain("too many requests at once", UNAVAILABLE, ("Retry-After", "1"))
         if len(request.path) + len(request.query) > MAX_URL_CHARACTERS:
             return plain("the URL is too long", BAD_REQUEST)
         try:
@@ -97,7 +100,28 @@ class Application:
             return plain("internal error", "500 Internal Server Error")
 
 
-_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+class _Body:
+    """An answer that takes the place of a request until it is sent, for it may be long and its
+    reader slow.
+    """
+
+    def __init__(self, content: bytes, on_sent: Callable[[], None]) -> None:
+        self._content = content
+        self._on_sent = on_sent
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([self._content])
+
+    def close(self) -> None:
+        """Called by the server, whatever became of it (PEP 3333)."""
+        self._on_sent()
+
+
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Vary", "Accept, Accept-Encoding"),
+)
 
 
 def _request(environ: dict[str, Any]) -> Request:
@@ -108,6 +132,15 @@ def _request(environ: dict[str, Any]) -> Request:
     }
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     return Request(path, environ["QUERY_STRING"], headers)
+
+
+def _accepts_gzip(request: Request) -> bool:
+    """``q=0`` is a refusal (RFC 9110, 12.4.2)."""
+    for each in request.headers.get("accept-encoding", "").lower().split(","):
+        name, *parameters = (part.strip() for part in each.split(";"))
+        if name in ("gzip", "*"):
+            return not any(re.fullmatch(r"q=0(\.0*)?", part) for part in parameters)
+    return False
 
 
 def _zipped(body: bytes) -> bytes:

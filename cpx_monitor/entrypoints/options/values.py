@@ -52,7 +52,10 @@ def duration_or_0_s(text: str) -> float:
 
 def users_in_file(path: str) -> dict[str, str]:
     """Passwords by name, from lines of ``name:password``; the error does not repeat them."""
-    text = _beginning_of(path, MAX_TOKEN_BYTES).decode("utf-8", "replace")
+    content = _beginning_of(path, MAX_TOKEN_BYTES + 1)
+    if len(content) > MAX_TOKEN_BYTES:
+        raise ValueError(f"it is longer than {MAX_TOKEN_BYTES // 1024} KiB")
+    text = content.decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     users = dict(line.split(":", 1) for line in lines if ":" in line)
     if not lines or len(users) != len(lines) or not all(k and v for k, v in users.items()):

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from cpx_monitor.adapters.cpx_api.polling.concurrency import Answers, Failure, Limit
 from cpx_monitor.adapters.transports.port import Connection, Transport
 
-MAX_REMEMBERED = 1000
-
 
 class SharedLimit:
-    """Divides a limit among those collections that have something to ask, evenly; what one has no
-    use for goes to the others. Places are taken only as others give them back, so there are never
-    more in all than the limit allows, requests that are stuck apart.
+    """Divides a limit evenly among the collections that have something to ask; unused places go to
+    the others. A collection gains places only as others release them, so there are never more in
+    all than the limit allows, requests that are stuck apart.
     """
 
     def __init__(self, limit: Limit) -> None:
@@ -68,7 +66,7 @@ class SharedLimit:
         if total != self._divided:
             self._divide(total)
         free = total - (self._workers - self._stuck) + share.workers - share.stuck
-        return max(0, min(free, share.part))
+        return max(0, min(free, share.allotted))
 
     def most_of(self, share: "Share") -> int:
         return max(0, self.limit.most - self._workers + share.workers)
@@ -77,13 +75,13 @@ class SharedLimit:
         self._divided = total
         parts = divided(total, [min(total, each.wanted) for each in self._shares])
         for share, part in zip(self._shares, parts, strict=True):
-            share.part = part
+            share.allotted = part
 
 
 def divided(total: int, wants: Sequence[int]) -> list[int]:
-    """So much for each, so that the least is as large as it can be and none gets more than it
-    wants; of what cannot be divided the first ones get more. What all leave goes to each, for they
-    may want it in a moment.
+    """Max-min fair shares (https://en.wikipedia.org/wiki/Max-min_fairness): none is larger than is
+    wanted, and earlier ones get the remainder. What is left over is added to every share, for wants
+    change quickly.
     """
     parts = [0] * len(wants)
     left = total
@@ -102,7 +100,7 @@ class Share:
         self._shared = shared
         self._limit = shared.limit
         self.workers = self.stuck = self.wanted = 0
-        self.part = 0  # what it gets of the limit, once others have given it back
+        self.allotted = 0  # what it gets of the limit, once others have given it back
 
     @property
     def value(self) -> int:
@@ -153,7 +151,6 @@ class SharedTransport:
     """Hands the doubts that the end of one collection brings up to all that are under way."""
 
     def __init__(self, transport: Transport) -> None:
-        transport.remember(MAX_REMEMBERED)
         self.transport = transport
         self._views: list[TransportView] = []
 
@@ -187,9 +184,6 @@ class TransportView:
         self._shared.look()
         doubts, self.doubts = self.doubts, []
         return doubts
-
-    def remember(self, answers: int) -> None:
-        self._shared.transport.remember(answers)
 
     def close_idle(self) -> None:
         self._shared.transport.close_idle()

@@ -17,7 +17,15 @@
       if (!mine) mine = row.cloneNode(true);
       else if (!mine.isEqualNode(row)) {
         mine.className = row.className;
-        [...row.children].forEach((cell, n) => same(mine.children[n], cell));
+        [...row.children].forEach((cell, n) => {
+          const [link, theirs] = [mine, row].map((each) => each.children[n].querySelector("a"));
+          if (!link || !theirs) same(mine.children[n], cell);
+          else if (!mine.children[n].isEqualNode(cell)) {
+            // The link stays, which may have the focus; what stands beside it is new.
+            [...mine.children[n].childNodes].forEach((part) => part === link || part.remove());
+            [...cell.childNodes].forEach((part) => part === theirs || mine.children[n].append(part.cloneNode(true)));
+          }
+        });
       }
       if (ours.children[at] !== mine) ours.insertBefore(mine, ours.children[at] || null);
     });
@@ -36,7 +44,8 @@
     age.innerHTML = page.getElementById("age").innerHTML;
     const ours = document.getElementById("main"), theirs = page.getElementById("main");
     const rows = document.getElementById("rows"), newRows = page.getElementById("rows");
-    const alike = rows && newRows && ours.children.length === theirs.children.length;
+    const alike = rows && newRows && ours.children.length === theirs.children.length
+      && [...ours.children].every((part, n) => part.id === theirs.children[n].id);
     if (!alike) return same(ours, theirs);
     [...ours.children].forEach((part, n) => {
       if (part.contains(rows)) place(rows, newRows);

@@ -53,8 +53,8 @@ class HoldingFleet:
 
 
 def let_keys_act() -> None:
-    """Between two steps of a round, of which each may take tens of milliseconds. That is longer
-    than 0 s, so that the loop looks for keys.
+    """Give the loop a turn between two long steps of a round. A sleep of 0 s would not let it read
+    keys.
     """
     gevent.sleep(0.001)
 

@@ -36,7 +36,7 @@ FLEET = (
 def scraped(observations=FLEET, **how):
     now = datetime(2026, 1, 1, tzinfo=UTC)
     snapshot = Snapshot("test", now, 0.25, tuple(observations), rejected=("null",))
-    how = {"is_listing": True, "list_age_s": 1.5, **how}
+    how = {"list_age_s": 1.5, **how}
     return scrape_of(Collected(snapshot, **how), HealthPolicy())
 
 
@@ -86,7 +86,7 @@ class TestTheFleet:
         }
 
     def test_of_an_old_list_is_not_up(self):
-        assert samples(scraped(is_listing=False))["cpx_up",] == 0
+        assert samples(scraped(failure="timed out"))["cpx_up",] == 0
 
 
 class TestAnInstance:

@@ -88,9 +88,6 @@ class FakeTransport:
     def __init__(self):
         self.doubts = []
 
-    def remember(self, answers):
-        self.remembers = answers
-
     def doubtful(self):
         doubts, self.doubts = self.doubts, []
         return doubts
@@ -106,9 +103,3 @@ class TestASharedTransport:
             assert one.doubtful() == ["10.58.1.7"]
             assert another.doubtful() == ["10.58.1.7"]
             assert another.doubtful() == []
-
-    def test_does_not_forget_what_others_were_answered_when_one_ends(self):
-        transport = FakeTransport()
-        SharedTransport(transport)
-
-        assert transport.remembers > 0
