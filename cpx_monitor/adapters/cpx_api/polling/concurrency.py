@@ -28,12 +28,14 @@ class Failure(Enum):
 class Answers(NamedTuple):
     """What is known of a server from when it answered, of one monotonic clock: the last time, when
     the latest request began that has been answered, and how long an answer takes typically, 0
-    where that is not known.
+    where that is not known. Both times are -inf where there was no answer yet. ``serves_many`` is
+    whether it certainly serves several at once.
     """
 
     answered_at_s: float
     newest_answered_s: float
     typical_s: float
+    serves_many: bool
 
 
 class Limit(Protocol):
@@ -53,7 +55,11 @@ class Limit(Protocol):
         it matters where the limit is shared.
         """
 
-    def exchange(self, answers: Answers) -> Answers:
+    @property
+    def waiting_elsewhere(self) -> int:
+        """How many tasks wait of those who share the limit."""
+
+    def exchange(self, answers: Answers, now_s: float) -> Answers:
         """What all those have seen who share the limit, for what this one has."""
 
     @property
@@ -79,7 +85,7 @@ class Limit(Protocol):
 class FixedLimit:
     """Just so many."""
 
-    round = 0
+    round = waiting_elsewhere = 0
 
     def __init__(self, value: int) -> None:
         self.value = self.most = value
@@ -90,7 +96,7 @@ class FixedLimit:
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         pass
 
-    def exchange(self, answers: Answers) -> Answers:
+    def exchange(self, answers: Answers, now_s: float) -> Answers:
         return answers
 
     def end(
@@ -132,6 +138,7 @@ class AdaptiveLimit:
     FASTER = 1.12
     BACK_OFF = 0.75
     FADING = 1.05
+    waiting_elsewhere = 0
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -155,7 +162,7 @@ class AdaptiveLimit:
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         pass
 
-    def exchange(self, answers: Answers) -> Answers:
+    def exchange(self, answers: Answers, now_s: float) -> Answers:
         return answers
 
     def end(

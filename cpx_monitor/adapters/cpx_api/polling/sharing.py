@@ -5,13 +5,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cpx_monitor.adapters.cpx_api.polling.concurrency import Answers, Failure, Limit
+from cpx_monitor.adapters.cpx_api.polling.stuck import GIVEN_UP_AFTER_S, SILENT_S
 from cpx_monitor.adapters.transports.port import Connection, Transport
+
+EXTRA_EVERY_S = 0.02
 
 
 class SharedLimit:
     """Divides a limit evenly among the collections that have something to ask; unused places go to
     the others. A collection gains places only as others release them, so there are never more in
     all than the limit allows, requests that are stuck apart.
+
+    Where all places are taken and nothing is answered any more, all of them may be stuck, and a
+    collection that holds none could not tell. Then more are given out, one after the other; later
+    where the server may serve one at a time, for it is helped rather by giving up the one that is
+    stuck (see ``stuck``).
     """
 
     def __init__(self, limit: Limit) -> None:
@@ -20,7 +28,9 @@ class SharedLimit:
         self._keeps: bool | None = None
         self._divided = 0  # as the limit was when it was divided; 0 where that has to be done anew
         self._workers = self._stuck = 0
-        self._answers = Answers(-math.inf, -math.inf, 0.0)
+        self._answers = Answers(-math.inf, -math.inf, 0.0, False)
+        self._silent_since_s = math.inf
+        self._extra = 0
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
@@ -41,6 +51,9 @@ class SharedLimit:
         self._keeps = keeps
         self.limit.begin_collection(keeps)
 
+    def waiting_beside(self, share: "Share") -> int:
+        return sum(each.waiting for each in self._shares if each is not share)
+
     def occupied(self, workers: int, stuck: int, *, changes_wants: bool) -> None:
         """By so many more connections than before."""
         self._workers += workers
@@ -48,21 +61,35 @@ class SharedLimit:
         if changes_wants:
             self._divided = 0
 
-    def exchange(self, answers: Answers) -> Answers:
+    def exchange(self, answers: Answers, now_s: float) -> Answers:
         """One that has seen too little to tell knows from the others which requests are stuck."""
         before = self._answers
         self._answers = Answers(
             max(answers.answered_at_s, before.answered_at_s),
             max(answers.newest_answered_s, before.newest_answered_s),
             answers.typical_s or before.typical_s,
+            answers.serves_many or before.serves_many,
         )
+        is_answering = self._answers.answered_at_s > before.answered_at_s
+        self._look_for_silence(now_s, is_answering=is_answering)
         return self._answers
+
+    def _look_for_silence(self, now_s: float, *, is_answering: bool) -> None:
+        is_full = self._workers - self._stuck >= self.limit.value
+        if is_answering or not is_full:
+            self._silent_since_s = now_s
+        self._silent_since_s = min(self._silent_since_s, now_s)
+        may_be_serial = not self._answers.serves_many and self._answers.answered_at_s > -math.inf
+        patience_s = SILENT_S + (GIVEN_UP_AFTER_S if may_be_serial else 0)
+        silent_s = now_s - self._silent_since_s - patience_s
+        self._extra = max(0, int(silent_s / EXTRA_EVERY_S))
 
     def value_of(self, share: "Share") -> int:
         """How many requests this share may have under way now."""
         total = self.limit.value
         if len(self._shares) == 1:
             return total
+        total = min(total + self._extra, self.limit.most)
         if total != self._divided:
             self._divide(total)
         free = total - (self._workers - self._stuck) + share.workers - share.stuck
@@ -99,7 +126,7 @@ class Share:
     def __init__(self, shared: SharedLimit) -> None:
         self._shared = shared
         self._limit = shared.limit
-        self.workers = self.stuck = self.wanted = 0
+        self.workers = self.stuck = self.waiting = self.wanted = 0
         self.allotted = 0  # what it gets of the limit, once others have given it back
 
     @property
@@ -113,6 +140,10 @@ class Share:
     @property
     def round(self) -> int:
         return self._limit.round
+
+    @property
+    def waiting_elsewhere(self) -> int:
+        return self._shared.waiting_beside(self)
 
     @property
     def limited_by(self) -> str:
@@ -130,10 +161,10 @@ class Share:
             stuck - self.stuck,
             changes_wants=min(before, value) != min(self.wanted, value),
         )
-        self.workers, self.stuck = workers, stuck
+        self.workers, self.stuck, self.waiting = workers, stuck, waiting
 
-    def exchange(self, answers: Answers) -> Answers:
-        return self._shared.exchange(answers)
+    def exchange(self, answers: Answers, now_s: float) -> Answers:
+        return self._shared.exchange(answers, now_s)
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None

@@ -95,11 +95,19 @@ class Traffic:
 
     @property
     def answers(self) -> Answers:
-        return Answers(self.answered_at_s, self.newest_answered_s, self.typical_s)
+        has_answered = self.newest_answered_s > -math.inf
+        return Answers(
+            self.answered_at_s if has_answered else -math.inf,
+            self.newest_answered_s,
+            self.typical_s,
+            self.serves_many,
+        )
 
     def hear(self, answers: Answers) -> None:
         """What has been seen of the server by all."""
-        self.answered_at_s, self.newest_answered_s, self.typical_s = answers
+        self.answered_at_s = max(self.answered_at_s, answers.answered_at_s)
+        self.newest_answered_s, self.typical_s = answers.newest_answered_s, answers.typical_s
+        self.is_serial = self.is_serial and not answers.serves_many
 
     def look(
         self,

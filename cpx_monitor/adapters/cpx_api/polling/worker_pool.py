@@ -335,7 +335,7 @@ class WorkerPool(Generic[Task]):
             (worker for worker in self._workers if worker.began_s < math.inf),
             key=lambda worker: worker.began_s,
         )
-        self._traffic.hear(self._limit.exchange(self._traffic.answers))
+        self._traffic.hear(self._limit.exchange(self._traffic.answers, now_s))
         if self._traffic.serves_many:
             self._limit.serves_many()
         is_full = len(self._workers) >= self._allowed
@@ -345,7 +345,8 @@ class WorkerPool(Generic[Task]):
             self._limit.raise_to(len(in_flight) - self._traffic.late - 2)
         firsts = [each for each in in_flight if not self._tasks.is_last_attempt(each.task)]
         is_at_most = len(self._workers) >= min(self._limit.most, self._ceiling)
-        given_up = self._traffic.to_give_up(now_s, firsts, len(self._tasks.waiting), is_at_most)
+        waiting = len(self._tasks.waiting) + self._limit.waiting_elsewhere
+        given_up = self._traffic.to_give_up(now_s, firsts, waiting, is_at_most)
         if self._keeps and self._traffic.is_not_accepting:
             # Those connections that it does serve have to do.
             given_up = [

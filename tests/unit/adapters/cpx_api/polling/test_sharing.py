@@ -1,12 +1,13 @@
 """One limit for collections that run at once."""
 
+import math
 from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpx_monitor.adapters.cpx_api.polling.concurrency import FixedLimit
+from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, Answers, FixedLimit
 from cpx_monitor.adapters.cpx_api.polling.sharing import SharedLimit, SharedTransport, divided
 
 
@@ -103,3 +104,71 @@ class TestASharedTransport:
             assert one.doubtful() == ["10.58.1.7"]
             assert another.doubtful() == ["10.58.1.7"]
             assert another.doubtful() == []
+
+
+@pytest.fixture
+def adaptive():
+    """Two shares of a limit that may grow: one that holds all places, one that waits."""
+    with ExitStack() as stack:
+        shared = SharedLimit(AdaptiveLimit(100))
+        holding, waiting = (stack.enter_context(shared.share()) for _ in range(2))
+        holding.occupy(shared.limit.value, 0, 0)
+        waiting.occupy(0, 0, 100)
+        yield holding, waiting
+
+
+NOTHING = Answers(-math.inf, -math.inf, 0.0, False)
+
+
+class TestASilence:
+    """All places are taken by requests that get no answer, and another collection has none."""
+
+    def silent(self, shares, answers=NOTHING):
+        holding, waiting = shares((10, 0, 0), (0, 0, 100))
+        holding.exchange(answers, 100.0)
+        return holding, waiting
+
+    def test_is_no_reason_for_more_at_first(self, shares):
+        holding, waiting = self.silent(shares)
+        holding.exchange(NOTHING, 100.2)
+
+        assert waiting.value == 0
+
+    def test_gives_out_one_more_after_the_other(self, adaptive):
+        holding, waiting = adaptive
+        values = []
+        for now_s in (100.0, 100.2, 100.3, 100.36):
+            holding.exchange(NOTHING, now_s)
+            values.append(waiting.value)
+
+        assert values == [0, 0, 2, 5]
+
+    def test_is_waited_out_longer_where_the_server_may_serve_one_at_a_time(self, adaptive):
+        holding, waiting = adaptive
+        answered = Answers(99.0, 98.9, 0.1, False)
+        holding.exchange(answered, 100.0)
+        holding.exchange(answered, 101.0)
+        assert waiting.value == 0
+
+        holding.exchange(answered, 101.5)
+        assert waiting.value > 0
+
+    def test_ends_with_an_answer(self, adaptive):
+        holding, waiting = adaptive
+        holding.exchange(NOTHING, 100.0)
+        holding.exchange(NOTHING, 101.0)
+        assert waiting.value > 0
+
+        holding.exchange(Answers(101.01, 100.9, 0.1, True), 101.02)
+        assert waiting.value == 0
+
+    def test_is_never_beyond_what_a_fixed_limit_allows(self, shares):
+        holding, waiting = self.silent(shares)
+        holding.exchange(NOTHING, 200.0)
+
+        assert (waiting.value, waiting.most) == (0, 0)
+
+    def test_tells_the_others_how_many_wait(self, shares):
+        holding, waiting = self.silent(shares)
+
+        assert (holding.waiting_elsewhere, waiting.waiting_elsewhere) == (100, 0)
