@@ -19,7 +19,8 @@ ENOUGH_S = 30
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         print("Prometheus is not installed (Debian: apt-get install prometheus), so this shows the")

@@ -1,6 +1,7 @@
 """A headless Chromium, spoken to over its own protocol: https://chromedevtools.github.io"""
 
 import json
+import os
 import subprocess
 import time
 from contextlib import suppress
@@ -23,6 +24,7 @@ class Browser:
     def __init__(self, folder):
         self.process = subprocess.Popen(
             ["chromium", *QUIET, f"--user-data-dir={folder}", "about:blank"],
+            env={**os.environ, "TMPDIR": str(folder.parent)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
