@@ -13,7 +13,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 SHIPPED = Path(__file__).parents[1] / "deploy" / "prometheus"
-FAULTS = ["load-97@AuthService", "flips-every-8@10.58.1.3", "never@10.58.1.14", "leaves-after-6"]
+FAULTS = ["load-97@AuthService", "flips-every-8@10.58.1.3", "http-500@10.58.1.14", "leaves-after-6"]
 SCRAPE_EVERY = "5s"
 ENOUGH_S = 30
 
@@ -37,7 +37,7 @@ def main() -> None:
         print(f"service discovery {exporter}/sd")
         if prometheus is not None:
             url = scraping(stack, prometheus, exporter)
-            print(f"Prometheus        {url}/alerts")
+            print(f"Prometheus        {url}/")
             print(f"                  {url}/graph?g0.expr=cpx_service_healthy_instances")
             print("\nAlerts fire after one to five minutes. Ctrl-c ends all of it.", flush=True)
         else:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 
@@ -21,10 +22,13 @@ class Browser:
     for, ``complaints`` what it wrote into its console.
     """
 
-    def __init__(self, folder):
+    def __init__(self):
+        # Short, for a socket is put there.
+        self._folder = tempfile.TemporaryDirectory(prefix="cr-", ignore_cleanup_errors=True)
+        folder = self._folder.name
         self.process = subprocess.Popen(
-            ["chromium", *QUIET, f"--user-data-dir={folder}", "about:blank"],
-            env={**os.environ, "TMPDIR": str(folder.parent)},
+            ["chromium", *QUIET, f"--user-data-dir={folder}/profile", "about:blank"],
+            env={**os.environ, "TMPDIR": folder},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -47,6 +51,7 @@ class Browser:
             self._socket.close()
         self.process.kill()
         self.process.communicate()
+        self._folder.cleanup()
 
     def call(self, method, **parameters):
         self._number += 1

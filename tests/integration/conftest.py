@@ -71,8 +71,8 @@ def exporter(environ):
 
     with ExitStack() as stack:
 
-        def start(url, *words, **extra_environ):
-            running = Exporter(*words, environ={**environ, "CPX_URL": url, **extra_environ})
+        def start(url, *words, **how):
+            running = Exporter(*words, environ={**environ, "CPX_URL": url}, **how)
             stack.callback(running.close)
             return running
 

@@ -18,9 +18,9 @@ ANYWHERE = "--listen=localhost:0"
 class Exporter:
     """A running `cpx-monitor exporter`; ``url`` is where it listens."""
 
-    def __init__(self, *words, environ):
+    def __init__(self, *words, environ, before=()):
         where = () if any(word.startswith("--listen") for word in words) else (ANYWHERE,)
-        command = [BIN / "cpx-monitor", "exporter", *where, *words]
+        command = [*before, BIN / "cpx-monitor", "exporter", *where, *words]
         self.process = subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -67,10 +67,21 @@ class TestMetrics:
         assert found.content.endswith(b"\n# EOF\n")
 
     def test_are_zipped_where_that_is_accepted(self, exporter, simulator):
-        found = exporter(simulator()).get(Accept_Encoding="gzip")
+        running = exporter(simulator())
+        found = running.get(Accept_Encoding="deflate, gzip;q=0.5")
 
         assert found.headers["Content-Encoding"] == "gzip"
         assert b"\ncpx_up 1\n" in gzip.decompress(found.content)
+        for refused in ("gzip;q=0", "identity", "gzip;q=x"):
+            assert running.get(Accept_Encoding=refused).headers["Content-Encoding"] is None
+
+    @pytest.mark.parametrize(
+        "accept", [f"{OPEN};q=0", f"{OPEN};q=0.1,text/plain;version=0.0.4;q=0.5", "*/*", ""]
+    )
+    def test_are_text_where_that_is_rather_accepted(self, exporter, serve, accept):
+        found = exporter(serve({"/servers": answer(200, [])}).url).get(Accept=accept)
+
+        assert found.headers["Content-Type"].startswith("text/plain")
 
     def test_are_only_of_services_where_that_is_asked_for(self, exporter, simulator):
         found = exporter(simulator(), "--series=services").metrics()
@@ -440,6 +451,19 @@ class TestTheEnd:
 
         assert ended.returncode == 3
         assert "address already in use" in ended.stderr
+
+
+def test_the_log_says_when_the_api_fails_and_when_it_is_back(exporter, serve):
+    lists = in_turn(answer(404, {}), answer(404, {}), answer(200, ["10.58.1.1"]))
+    server = serve({"/servers": lists, "/10.58.1.1": instance_answer()})
+    running = exporter(server.url, "--list-age=0")
+    for _ in range(4):
+        running.metrics()
+
+    assert running.stop()[1].splitlines() == [
+        f"warning: no list of servers at {server.url}/servers: answered 404",
+        "warning: the list of servers can be had again",
+    ]
 
 
 class TestOnce:

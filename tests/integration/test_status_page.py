@@ -4,11 +4,12 @@ import importlib.resources
 import shutil
 
 import pytest
-from scripted_server import ScriptedServer, fleet_script, instance_answer
+from scripted_server import ScriptedServer, answer, fleet_script, instance_answer
 
 needs_a_browser = pytest.mark.skipif(
     not shutil.which("chromium"), reason="needs chromium (Debian: chromium)"
 )
+silent = answer(500, {})
 HOSTILE = (
     "service-escapes@1/7",
     "service-formula@1/5",
@@ -20,10 +21,10 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
 @pytest.fixture
-def browser(tmp_path):
+def browser():
     from browser import Browser
 
-    started = Browser(tmp_path / "profile")
+    started = Browser()
     yield started
     started.close()
 
@@ -64,6 +65,22 @@ class TestThePage:
         first = pages[0].split('<tr id="row-')[1]
         assert ">10.58.1.12" in first
         assert "unhealthy" in first
+
+    def test_of_a_service_in_doubt_says_so_as_all_do(self, exporter, serve):
+        url = serve(
+            fleet_script(
+                _1=instance_answer("Auth"), _2=instance_answer("Auth", cpu="95%"), _3=silent
+            )
+        ).url
+        running = exporter(url)
+
+        assert "1 service, 1 possibly at risk" in running.text("/")
+        text = running.text("/services/Auth")
+        assert '<h1 id="headline" class="doubt">Auth: 1 of 2 healthy</h1>' in text
+        assert "1 unknown instance may be of this service" in text
+        nameless = running.text("/services/")
+        assert "1 instance of no known service" in nameless
+        assert "answered 500" in nameless
 
     def test_of_no_service_says_so(self, exporter, simulator):
         page = exporter(simulator()).get("/services/%3Cscript%3E")

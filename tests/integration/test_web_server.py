@@ -81,17 +81,39 @@ class TestARequest:
             b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
             HEAD + b"X: " + b"y" * 20_000 + b"\r\n\r\n",
             HEAD + b"X: y\r\n" * 5_000 + b"\r\n",
+            HEAD + b"X: y\r\n" * 101 + b"\r\n",
             b"nonsense\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
             b"GET / HTTP/9.9\r\n\r\n",
             HEAD + b"Content-Length: -1\r\n\r\n",
             HEAD + b"Content-Length: x\r\n\r\n",
         ],
-        ids=["URL", "header", "headers", "nonsense", "TLS", "version", "negative", "no number"],
+        ids=[
+            "URL",
+            "header",
+            "headers",
+            "101",
+            "nonsense",
+            "TLS",
+            "version",
+            "negative",
+            "no number",
+        ],
     )
     def test_that_is_too_long_or_none_is_refused(self, connect, running, sent):
         assert said(connect(sent)).split(b" ")[1][:1] == b"4"
         assert running.get().status == 200
+        assert running.stop() == (0, "")
+
+    def test_may_name_the_host_as_to_a_proxy(self, running):
+        assert running.get("http://exporter:9787/-/healthy").status == 200
+
+    def test_that_is_cut_off_is_none(self, connect, running):
+        connection = connect(b"GET /metr")
+        connection.shutdown(socket.SHUT_WR)
+
+        assert said(connection) == b""
+        assert not [key for key in running.metrics("/metrics/self") if "other" in key]
 
     def test_with_a_chunked_body_is_answered_without_it(self, connect):
         connection = connect(HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffff\r\n")
@@ -138,7 +160,7 @@ class TestClients:
 
             assert busy.metrics()["cpx_instances_listed",] == 2000
 
-    def test_that_are_too_many_at_once_are_told_to_come_again(self, exporter, serve):
+    def test_that_are_too_many_at_once_are_told_to_come_again(self, exporter, serve, environ):
         goes_on = threading.Event()
 
         def held_back(connection, stopped):
@@ -146,13 +168,14 @@ class TestClients:
             instance_answer()(connection, stopped)
 
         server = serve(fleet_script(_1=held_back))
-        running = exporter(server.url, "--buckets=1")
+        limited = ["bash", "-c", 'ulimit -n 400; exec "$@"', "bash"]  # 100 requests at once
+        running = exporter(server.url, "--buckets=1", before=limited)
         results = []
 
         def scrape():
             results.append(running.get(X_Prometheus_Scrape_Timeout_Seconds="20").status)
 
-        scraping = [threading.Thread(target=scrape) for _ in range(220)]
+        scraping = [threading.Thread(target=scrape) for _ in range(120)]
         for each in scraping:
             each.start()
         ends_at_s = time.monotonic() + 30
@@ -161,10 +184,11 @@ class TestClients:
             time.sleep(0.01)
         assert running.get("/sd").status == 503
         assert running.get("/-/healthy").status == 200
+        assert running.get("/metrics/self").status == 200
         goes_on.set()
         for each in scraping:
             each.join()
-        assert {status: results.count(status) for status in set(results)} == {200: 200, 503: 20}
+        assert {status: results.count(status) for status in set(results)} == {200: 100, 503: 20}
 
 
 def basic(text):

@@ -97,6 +97,7 @@ def services_page(report: Overview, page: int = 1) -> str:
         headline=_headline(len(report.items), at_risk, doubtful, basis),
         state="bad" if at_risk else "doubt" if doubtful or not report.items else "well",
         counts=_counts(basis),
+        unknown=basis.coverage.unknown,
         rows=[_service_row(each) for each in shown],
         page=page,
         pages=pages,
@@ -107,18 +108,37 @@ def instances_page(report: InstanceList, risk: ServiceAtRisk, page: int = 1) -> 
     """The instances of one service, the unhealthy first, a hundred a page; ``risk`` is how the
     service stands.
     """
+    healthy = sum(row.status is Status.HEALTHY for row in report.items)
+    reason = "" if risk.verdict is Verdict.OK else f" {_VERDICTS[risk.verdict]}: {risk.reason}"
+    return _page_of_instances(
+        report,
+        f"{printable(risk.service)}: {healthy} of {len(report.items)} healthy",
+        _STATES[risk.verdict],
+        _cut(printable(reason)),
+        page,
+    )
+
+
+def nameless_page(report: InstanceList, page: int = 1) -> str:
+    """The unknown instances that may be of any service."""
+    headline = f"{counted(len(report.items), 'instance')} of no known service"
+    return _page_of_instances(report, headline, "doubt" if report.items else "well", "", page)
+
+
+def _page_of_instances(
+    report: InstanceList, headline: str, state: str, reason: str, page: int
+) -> str:
     rows = sorted(report.items, key=lambda row: _WORST_FIRST.index(row.status))
-    healthy = sum(row.status is Status.HEALTHY for row in rows)
-    unknown = sum(row.status is Status.UNKNOWN for row in rows)
+    number_of = Counter(row.status for row in rows)
     shown, pages, page = _page_of(rows, page)
     return _rendered(
         "instances.html",
         _moment(report.basis),
         notes=_notes(report.basis),
-        headline=f"{printable(risk.service)}: {healthy} of {len(rows)} healthy",
-        state=_STATES[risk.verdict],
-        counts=f"{counted(len(rows), 'instance')}: {healthy} healthy,"
-        f" {len(rows) - healthy - unknown} unhealthy, {unknown} unknown",
+        headline=headline,
+        state=state,
+        counts=f"{counted(len(rows), 'instance')}: {number_of[Status.HEALTHY]} healthy,"
+        f" {number_of[Status.UNHEALTHY]} unhealthy, {number_of[Status.UNKNOWN]} unknown.{reason}",
         rows=[_instance_row(each) for each in shown],
         page=page,
         pages=pages,

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from cpx_monitor.entrypoints.exporter.routes import Settings
     from cpx_monitor.entrypoints.exporter.server import Server
 
-END_WITHIN_S = 10.0
+END_WITHIN_S = 60.0
+MIN_REQUESTS, MAX_REQUESTS = 100, 2000
 # As many sockets as pollers and clients may need, where the system lets this process have them.
 WANTED_FILES = 8192
 # A look through all objects stops everything for a tenth of a second where there are a hundred
@@ -69,12 +70,14 @@ def _serve(
     notice_while_waiting()
     settings, own = _settings(arguments, fleet_options, console), OwnMetrics()
     routes = Routes(
-        RememberingParts(fleet), settings, own, lambda: (fleet.collections, fleet.list_requests)
+        RememberingParts(fleet),
+        settings,
+        own,
+        lambda: (fleet.collections, fleet.list_requests),
+        console.warn,
     )
-    # All buckets may be scraped at once, and the page may be open as well.
-    max_requests = max(200, 2 * settings.buckets)
     tell = console.tell if arguments.flag(options.VERBOSE) else lambda line: None
-    application = Application(routes, access, own, max_requests, console.warn, tell)
+    application = Application(routes, access, own, _max_requests(), console.warn, tell)
     server = Server((host, port), application)
     _start(server, f"{shown}:{port}")
     if access.is_open and host not in _LOOPBACK:
@@ -83,11 +86,17 @@ def _serve(
             " require credentials with --web-token-file or --web-user-file"
         )
     try:
-        console.write(f"listening on http://{shown}:{server.server_port}\n")
+        console.write(f"listening on http://{shown or 'localhost'}:{server.server_port}\n")
         server.serve_forever()
     except Interrupted:
         server.end(END_WITHIN_S)
     return exit_codes.DONE
+
+
+def _max_requests() -> int:
+    """In flight: as many as may wait for instances that hang, each with a connection of its own."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_REQUESTS if files < 0 else max(MIN_REQUESTS, min(MAX_REQUESTS, files // 4))
 
 
 def _access(arguments: Arguments) -> WebAccess:

@@ -287,7 +287,8 @@ the exit code is 1 then.
 The fleet is polled when it is scraped. /metrics is the whole fleet, /sd tells
 Prometheus what to scrape, and / is a page for people. It listens on this
 machine only unless --listen says otherwise, and starts whether or not the API
-is up. Ctrl-c or SIGTERM ends it, once requests under way are answered.
+is up. Ctrl-c or SIGTERM ends it once requests under way are answered, which
+takes a minute at most; a second one ends it at once.
 """,
             examples="""\
   cpx-monitor exporter --url=http://localhost:8080

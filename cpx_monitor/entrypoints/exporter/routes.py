@@ -22,13 +22,14 @@ from cpx_monitor.adapters.presenters.status_page import (
     error_page,
     instances_page,
     key_of,
+    nameless_page,
     services_page,
 )
 from cpx_monitor.app.overview import overview
 from cpx_monitor.app.ports import Collected, Part
 from cpx_monitor.app.reports import Report
 from cpx_monitor.app.scraping import RememberingParts, scrape_of
-from cpx_monitor.app.use_cases import averages, judged, list_instances
+from cpx_monitor.app.use_cases import averages, basis_of, judged, list_instances
 from cpx_monitor.domain.fleet import Snapshot, canonical_address
 from cpx_monitor.domain.health import DEFAULT_THRESHOLD, HealthPolicy
 from cpx_monitor.entrypoints.exporter.answer import (
@@ -43,6 +44,7 @@ from cpx_monitor.entrypoints.exporter.answer import (
     plain,
 )
 from cpx_monitor.entrypoints.exporter.discovery import by_bucket, by_instance
+from cpx_monitor.entrypoints.exporter.negotiation import weights
 from cpx_monitor.entrypoints.exporter.own_metrics import OwnMetrics
 
 # Of the time that a scraper has, what is left for writing the answer and sending it.
@@ -51,7 +53,7 @@ READY_WITHIN_S = 1.0
 PAGE_WITHIN_S = 10.0
 WHOLE = Part()
 _SERVICES = "/services/"
-HEALTHY = "/-/healthy"
+HEALTHY, OWN_METRICS = "/-/healthy", "/metrics/self"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", re.ASCII)
 
 
@@ -86,6 +88,8 @@ class Routes:
     """
     Args:
         counts: how many collections and requests for the list there were.
+        warn: takes a sentence when the list cannot be had any more, or for another reason, and
+            when it can again.
     """
 
     def __init__(
@@ -94,15 +98,18 @@ class Routes:
         settings: Settings,
         own: OwnMetrics,
         counts: Callable[[], tuple[int, int]],
+        warn: Callable[[str], None],
     ) -> None:
         self._fleet = fleet
         self._settings = settings
         self._own = own
         self._counts = counts
+        self._warn = warn
+        self._failure: str | None = None
         self._of: dict[str, Callable[[Request], Answer]] = {
             "/": self._services_page,
             "/metrics": self._metrics,
-            "/metrics/self": self._metrics_of_itself,
+            OWN_METRICS: self._metrics_of_itself,
             "/probe": self._probe,
             "/sd": self._discovery,
             "/api/services": self._api_services,
@@ -175,7 +182,7 @@ class Routes:
             return as_json(by_bucket(settings.buckets, exporters))
         if by != "instance":
             raise Refused(BAD_REQUEST, "by: expected bucket or instance")
-        listing = self._fleet.listing(self._within_s(request))
+        listing = self._noticed(self._fleet.listing(self._within_s(request)))
         if listing.list_age_s is None:
             raise _no_list(listing)
         listed = listing.listed
@@ -223,6 +230,11 @@ class Routes:
         snapshot, policy = collected.snapshot, self._settings.policy
         if snapshot is None:
             return self._page_without_a_list(collected)
+        if not key:
+            nameless = tuple(seen for seen in snapshot.unknown if seen.service is None)
+            report = list_instances(snapshot._replace(observations=nameless), policy)
+            whole = report._replace(basis=basis_of(snapshot, policy))
+            return _as_page(nameless_page(whole, page))
         service = next((each for each in snapshot.services if key_of(each.name) == key), None)
         if service is None:
             moment = self._moment(snapshot)
@@ -237,7 +249,8 @@ class Routes:
         return _as_page(off_the_loop(_size(collected), rendered))
 
     def _collected_for_a_page(self) -> Collected:
-        return self._fleet.collect(WHOLE, min(PAGE_WITHIN_S, self._settings.deadline_s))
+        within_s = min(PAGE_WITHIN_S, self._settings.deadline_s)
+        return self._noticed(self._fleet.collect(WHOLE, within_s))
 
     def _page_without_a_list(self, collected: Collected) -> Answer:
         why = collected.failure or "CPX has not answered yet"
@@ -252,13 +265,19 @@ class Routes:
     # For what looks after processes.
 
     def _ready(self, request: Request) -> Answer:
-        listing = self._fleet.listing(READY_WITHIN_S)
+        listing = self._noticed(self._fleet.listing(READY_WITHIN_S))
         if listing.list_age_s is None:
             raise _no_list(listing)
         return plain("ready")
 
     def _collect(self, request: Request, part: Part) -> Collected:
-        return self._fleet.collect(part, self._within_s(request))
+        return self._noticed(self._fleet.collect(part, self._within_s(request)))
+
+    def _noticed(self, collected: Collected) -> Collected:
+        if collected.failure != self._failure:
+            self._warn(collected.failure or "the list of servers can be had again")
+            self._failure = collected.failure
+        return collected
 
     def _within_s(self, request: Request) -> float:
         """How long a collection may take."""
@@ -319,9 +338,10 @@ def _host(request: Request) -> str:
 
 
 def _accepted(accept: str) -> str:
-    """OpenMetrics where the scraper takes it in this version, else the older text format."""
-    for each in accept.split(","):
-        kind, *parameters = (part.strip().lower() for part in each.split(";"))
-        if kind == "application/openmetrics-text" and "version=1.0.0" in parameters:
-            return OPEN_METRICS
-    return TEXT
+    """OpenMetrics where the scraper takes it in this version, and no less gladly than the older
+    text format.
+    """
+    wanted = weights(accept)
+    open_metrics = wanted.get("application/openmetrics-text;version=1.0.0", 0)
+    text = max([weight for name, weight in wanted.items() if name.startswith("text/plain")] or [0])
+    return OPEN_METRICS if open_metrics and open_metrics >= text else TEXT

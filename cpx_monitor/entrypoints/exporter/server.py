@@ -5,15 +5,18 @@ body is not read, and of too many connections those that have been idle for the 
 """
 
 from collections.abc import Callable, Iterable
+from http.client import HTTPException
 from typing import Any
 
 import gevent
+from gevent import pywsgi
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 IDLE_S = 120.0
 HEAD_WITHIN_S = 5.0
 SEND_WITHIN_S = 30.0
 MAX_HEAD_BYTES = 16 * 1024
+MAX_LINE_BYTES = pywsgi.MAX_REQUEST_LINE  # type: ignore[attr-defined]
 MAX_IDLE_CONNECTIONS = 200
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -44,12 +47,16 @@ class _Handler(WSGIHandler):
         self.socket.settimeout(None)
         with gevent.Timeout(IDLE_S, _TooSlow):
             line: str = super().read_requestline()
-        return line
+        is_cut = not line.endswith("\n") and len(line) < MAX_LINE_BYTES
+        return "" if is_cut else line
 
     def read_request(self, raw_requestline: str) -> Any:
         """What has a body is answered without it, for no request here needs one."""
-        with gevent.Timeout(HEAD_WITHIN_S, _TooSlow):
-            is_read = super().read_request(raw_requestline)
+        try:
+            with gevent.Timeout(HEAD_WITHIN_S, _TooSlow):
+                is_read = super().read_request(raw_requestline)
+        except HTTPException as error:  # which pywsgi takes for a fault of its own
+            raise ValueError(str(error)) from None
         if self.content_length or self.headers.get("transfer-encoding"):
             del self.headers["transfer-encoding"]
             self.content_length, self.close_connection = 0, True

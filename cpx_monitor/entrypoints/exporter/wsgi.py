@@ -4,6 +4,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from cpx_monitor.adapters.off_the_loop import off_the_loop
@@ -15,11 +16,13 @@ from cpx_monitor.entrypoints.exporter.answer import (
     Refused,
     plain,
 )
+from cpx_monitor.entrypoints.exporter.negotiation import weights
 from cpx_monitor.entrypoints.exporter.own_metrics import OwnMetrics
-from cpx_monitor.entrypoints.exporter.routes import HEALTHY, Request, Routes
+from cpx_monitor.entrypoints.exporter.routes import HEALTHY, OWN_METRICS, Request, Routes
 
 MAX_URL_CHARACTERS = 2000
 SMALL_BYTES = 1000
+MAX_SENDING_BYTES = 256 * 1024 * 1024
 # A level higher takes eight times as long, and saves a third.
 GZIP_LEVEL = 1
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -30,7 +33,8 @@ StartResponse = Callable[..., Any]
 class Application:
     """
     Args:
-        max_requests: in flight at once; more are told to come again.
+        max_requests: in flight at once; more are told to come again, and so are those whose
+            answers would be more than ``MAX_SENDING_BYTES`` with what others have not read yet.
         warn: takes a sentence on what went wrong in here.
         tell: takes a line for each request.
     """
@@ -48,6 +52,7 @@ class Application:
         self._access = access
         self._own = own
         self._max_requests = max_requests
+        self._sending_bytes = 0
         self._warn = warn
         self._tell = tell
 
@@ -58,27 +63,32 @@ class Application:
         self._own.in_flight += 1
         try:
             answer = self._answer(method, request)
+            body, is_zipped = _body_of(answer, request)
+            if self._sending_bytes and self._sending_bytes + len(body) > MAX_SENDING_BYTES:
+                answer = _TOO_MANY
+                body, is_zipped = _body_of(answer, request)
             headers = [("Content-Type", answer.content_type), *answer.headers, *_ALWAYS]
-            body = answer.body.encode("utf-8", "backslashreplace")
-            if len(body) > SMALL_BYTES and _accepts_gzip(request):
-                body = off_the_loop(len(body) // 100, lambda: _zipped(body))
+            if is_zipped:
                 headers.append(("Content-Encoding", "gzip"))
             headers.append(("Content-Length", str(len(body))))
             start_response(answer.status, headers)
         except BaseException:
-            self._on_sent()
+            self._own.in_flight -= 1
             raise
+        self._sending_bytes += len(body)
         took_s, query = time.monotonic() - began_s, f"?{request.query}" if request.query else ""
         self._own.on_answered(self._routes.known(request.path), answer.status[:3], took_s)
         self._tell(f"{method} {request.path}{query}: {answer.status[:3]} in {took_s:.3f} s")
-        return _Body(b"" if method == "HEAD" else body, self._on_sent)
+        return _Body(b"" if method == "HEAD" else body, partial(self._on_sent, len(body)))
 
-    def _on_sent(self) -> None:
+    def _on_sent(self, size: int) -> None:
         self._own.in_flight -= 1
+        self._sending_bytes -= size
 
     def _answer(self, method: str, request: Request) -> Answer:
-        """Cases: whether it runs, which everything may ask at any time; without credentials;
-        another method; too many at once; an answer, or why not.
+        """Cases: whether it runs, which may be asked at any time and without credentials; without
+        credentials; another method; too many at once, unless it is about the exporter itself; an
+        answer, or why not.
         """
         if request.path == HEALTHY:
             return plain("healthy")
@@ -87,8 +97,8 @@ class Application:
             return plain("credentials are needed", "401 Unauthorized", challenge)
         if method not in ("GET", "HEAD"):
             return plain("only GET and HEAD", "405 Method Not Allowed", ("Allow", "GET, HEAD"))
-        if self._own.in_flight > self._max_requests:
-            return plain("too many requests at once", UNAVAILABLE, ("Retry-After", "1"))
+        if self._own.in_flight > self._max_requests and request.path != OWN_METRICS:
+            return _TOO_MANY
         if len(request.path) + len(request.query) > MAX_URL_CHARACTERS:
             return plain("the URL is too long", BAD_REQUEST)
         try:
@@ -98,6 +108,9 @@ class Application:
         except Exception as error:
             self._warn(f"internal error at {request.path}: {type(error).__name__}: {error}")
             return plain("internal error", "500 Internal Server Error")
+
+
+_TOO_MANY = plain("too many requests at once", UNAVAILABLE, ("Retry-After", "1"))
 
 
 class _Body:
@@ -131,16 +144,18 @@ def _request(environ: dict[str, Any]) -> Request:
         if name.startswith("HTTP_")
     }
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    # A request to a proxy names the host as well (RFC 9112, 3.2.2).
+    path = re.sub("^http://[^/]*", "", path, flags=re.IGNORECASE) or "/"
     return Request(path, environ["QUERY_STRING"], headers)
 
 
-def _accepts_gzip(request: Request) -> bool:
-    """``q=0`` is a refusal (RFC 9110, 12.4.2)."""
-    for each in request.headers.get("accept-encoding", "").lower().split(","):
-        name, *parameters = (part.strip() for part in each.split(";"))
-        if name in ("gzip", "*"):
-            return not any(re.fullmatch(r"q=0(\.0*)?", part) for part in parameters)
-    return False
+def _body_of(answer: Answer, request: Request) -> tuple[bytes, bool]:
+    """The bytes to send, and whether they are zipped."""
+    body = answer.body.encode("utf-8", "backslashreplace")
+    wanted = weights(request.headers.get("accept-encoding", ""))
+    if len(body) <= SMALL_BYTES or not wanted.get("gzip", wanted.get("*", 0)):
+        return body, False
+    return off_the_loop(len(body) // 100, lambda: _zipped(body)), True
 
 
 def _zipped(body: bytes) -> bytes:

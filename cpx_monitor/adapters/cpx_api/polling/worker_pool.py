@@ -21,7 +21,7 @@ from cpx_monitor.adapters.cpx_api.polling.throttle import Throttle
 from cpx_monitor.adapters.transports.port import Connection
 from cpx_monitor.app.ports import Clock
 
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S, LOOK_RARELY_S = 0.02, 0.2
 MIN_WAIT_S = 0.1
 LOST_SYN_S = 0.9  # the kernel sends a SYN that got lost again after a second
 
@@ -321,10 +321,15 @@ class WorkerPool(Generic[Task]):
     def _keep_looking(self) -> None:
         try:
             while True:
-                self._clock.sleep(LOOK_EVERY_S)
+                self._clock.sleep(LOOK_RARELY_S if self._is_all_stuck else LOOK_EVERY_S)
                 self._look(self._clock.monotonic_s())
         except Exception as error:
             self._fail(error)
+
+    @property
+    def _is_all_stuck(self) -> bool:
+        """Nothing is to be decided: there may be hundreds of such pools in an exporter."""
+        return not self._tasks.waiting and len(self._workers) == self._traffic.late > 0
 
     def _look(self, now_s: float) -> None:
         if now_s >= self._ends_at_s:
