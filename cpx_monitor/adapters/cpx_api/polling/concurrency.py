@@ -7,6 +7,7 @@ decision; trouble ends it early, and so counts once, however many requests it hi
 """
 
 import math
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
@@ -55,6 +56,9 @@ class Limit(Protocol):
         it matters where the limit is shared.
         """
 
+    def when_there_is_room(self, act: Callable[[], None]) -> None:
+        """To be done when others who share the limit have given a place back."""
+
     @property
     def waiting_elsewhere(self) -> int:
         """How many tasks wait of those who share the limit."""
@@ -94,6 +98,9 @@ class FixedLimit:
         pass
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
+        pass
+
+    def when_there_is_room(self, act: Callable[[], None]) -> None:
         pass
 
     def exchange(self, answers: Answers, now_s: float) -> Answers:
@@ -160,6 +167,9 @@ class AdaptiveLimit:
         self._start_round()
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
+        pass
+
+    def when_there_is_room(self, act: Callable[[], None]) -> None:
         pass
 
     def exchange(self, answers: Answers, now_s: float) -> Answers:

@@ -1,8 +1,10 @@
 """One concurrency limit, and one set of connections, for collections that run at once."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import gevent
 
 from cpx_monitor.adapters.cpx_api.polling.concurrency import Answers, Failure, Limit
 from cpx_monitor.adapters.cpx_api.polling.stuck import GIVEN_UP_AFTER_S, SILENT_S
@@ -26,8 +28,9 @@ class SharedLimit:
         self.limit = limit
         self._shares: list[Share] = []
         self._keeps: bool | None = None
-        self._divided = 0  # as the limit was when it was divided; 0 where that has to be done anew
-        self._workers = self._stuck = 0
+        self._hungry = 0  # shares that want places
+        self._workers = self._stuck = self.waiting = 0
+        self._is_waking = False
         self._answers = Answers(-math.inf, -math.inf, 0.0, False)
         self._silent_since_s = math.inf
         self._extra = 0
@@ -37,7 +40,6 @@ class SharedLimit:
         """A limit for one collection."""
         share = Share(self)
         self._shares.append(share)
-        self._divided = 0
         try:
             yield share
         finally:
@@ -51,15 +53,24 @@ class SharedLimit:
         self._keeps = keeps
         self.limit.begin_collection(keeps)
 
-    def waiting_beside(self, share: "Share") -> int:
-        return sum(each.waiting for each in self._shares if each is not share)
-
-    def occupied(self, workers: int, stuck: int, *, changes_wants: bool) -> None:
-        """By so many more connections than before."""
+    def occupied(self, workers: int, stuck: int, waiting: int, hungry: int) -> None:
+        """By so many more connections than before, of so many more shares."""
         self._workers += workers
         self._stuck += stuck
-        if changes_wants:
-            self._divided = 0
+        self.waiting += waiting
+        self._hungry += hungry
+        if workers < stuck and self.waiting and not self._is_waking:
+            self._is_waking = True
+            gevent.get_hub().loop.run_callback(self._wake)
+
+    def _wake(self) -> None:
+        """Those that wait without a place, the first ones first, as far as there is room."""
+        self._is_waking = False
+        for share in list(self._shares):
+            if self._workers - self._stuck >= self.limit.value:
+                return
+            if share.waiting and not share.workers and share.act is not None:
+                share.act()
 
     def exchange(self, answers: Answers, now_s: float) -> Answers:
         """One that has seen too little to tell knows from the others which requests are stuck."""
@@ -85,39 +96,17 @@ class SharedLimit:
         self._extra = max(0, int(silent_s / EXTRA_EVERY_S))
 
     def value_of(self, share: "Share") -> int:
-        """How many requests this share may have under way now."""
-        total = self.limit.value
-        if len(self._shares) == 1:
-            return total
-        total = min(total + self._extra, self.limit.most)
-        if total != self._divided:
-            self._divide(total)
+        """How many requests this share may have under way now: what the others leave, and while
+        any of them wait no more than is fair. There may be thousands, so it is not looked at each.
+        """
+        total = min(self.limit.value + self._extra, self.limit.most)
         free = total - (self._workers - self._stuck) + share.workers - share.stuck
-        return max(0, min(free, share.allotted))
+        if self.waiting > share.waiting:
+            free = min(free, math.ceil(total / max(1, self._hungry)))
+        return max(0, free)
 
     def most_of(self, share: "Share") -> int:
         return max(0, self.limit.most - self._workers + share.workers)
-
-    def _divide(self, total: int) -> None:
-        self._divided = total
-        parts = divided(total, [min(total, each.wanted) for each in self._shares])
-        for share, part in zip(self._shares, parts, strict=True):
-            share.allotted = part
-
-
-def divided(total: int, wants: Sequence[int]) -> list[int]:
-    """Max-min fair shares (https://en.wikipedia.org/wiki/Max-min_fairness): none is larger than is
-    wanted, and earlier ones get the remainder. What is left over is added to every share, for wants
-    change quickly.
-    """
-    parts = [0] * len(wants)
-    left = total
-    by_want = sorted(range(len(wants)), key=lambda at: (wants[at], -at))
-    for done, at in enumerate(by_want):
-        fair = left // (len(wants) - done)
-        parts[at] = min(wants[at], fair)
-        left -= parts[at]
-    return [part + left for part in parts]
 
 
 class Share:
@@ -126,8 +115,9 @@ class Share:
     def __init__(self, shared: SharedLimit) -> None:
         self._shared = shared
         self._limit = shared.limit
-        self.workers = self.stuck = self.waiting = self.wanted = 0
-        self.allotted = 0  # what it gets of the limit, once others have given it back
+        self.workers = self.stuck = self.waiting = 0
+        self.is_hungry = False
+        self.act: Callable[[], None] | None = None
 
     @property
     def value(self) -> int:
@@ -143,7 +133,10 @@ class Share:
 
     @property
     def waiting_elsewhere(self) -> int:
-        return self._shared.waiting_beside(self)
+        return self._shared.waiting - self.waiting
+
+    def when_there_is_room(self, act: Callable[[], None]) -> None:
+        self.act = act
 
     @property
     def limited_by(self) -> str:
@@ -154,14 +147,10 @@ class Share:
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         stuck = min(stuck, workers)
-        before, self.wanted = self.wanted, workers - stuck + waiting
-        value = self._limit.value
-        self._shared.occupied(
-            workers - self.workers,
-            stuck - self.stuck,
-            changes_wants=min(before, value) != min(self.wanted, value),
-        )
+        was_hungry, self.is_hungry = self.is_hungry, workers - stuck + waiting > 0
+        more = workers - self.workers, stuck - self.stuck, waiting - self.waiting
         self.workers, self.stuck, self.waiting = workers, stuck, waiting
+        self._shared.occupied(*more, self.is_hungry - was_hungry)
 
     def exchange(self, answers: Answers, now_s: float) -> Answers:
         return self._shared.exchange(answers, now_s)

@@ -137,7 +137,9 @@ class WorkerPool(Generic[Task]):
         self._tasks = Tasks(tasks, are_last_attempts=are_last_attempts)
         self._ends_at_s = ends_at_s
         looking = gevent.spawn(self._keep_looking)
+        self._limit.when_there_is_room(self._on_room)
         try:
+            self._tell_limit()
             self._open_more()
             self._end_if_over()
             self._is_over.wait()
@@ -321,15 +323,25 @@ class WorkerPool(Generic[Task]):
     def _keep_looking(self) -> None:
         try:
             while True:
-                self._clock.sleep(LOOK_RARELY_S if self._is_all_stuck else LOOK_EVERY_S)
+                self._clock.sleep(LOOK_RARELY_S if self._is_at_rest else LOOK_EVERY_S)
                 self._look(self._clock.monotonic_s())
         except Exception as error:
             self._fail(error)
 
     @property
-    def _is_all_stuck(self) -> bool:
-        """Nothing is to be decided: there may be hundreds of such pools in an exporter."""
-        return not self._tasks.waiting and len(self._workers) == self._traffic.late > 0
+    def _is_at_rest(self) -> bool:
+        """Nothing is to be decided, for all that is in flight is stuck and nothing waits, or others
+        have all the places: there may be thousands of such pools in an exporter.
+        """
+        if self._workers:
+            return not self._tasks.waiting and len(self._workers) == self._traffic.late
+        return bool(self._limit.waiting_elsewhere)
+
+    def _on_room(self) -> None:
+        try:
+            self._open_more()
+        except Exception as error:
+            self._fail(error)
 
     def _look(self, now_s: float) -> None:
         if now_s >= self._ends_at_s:

@@ -4,11 +4,9 @@ import math
 from contextlib import ExitStack
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cpx_monitor.adapters.cpx_api.polling.concurrency import AdaptiveLimit, Answers, FixedLimit
-from cpx_monitor.adapters.cpx_api.polling.sharing import SharedLimit, SharedTransport, divided
+from cpx_monitor.adapters.cpx_api.polling.sharing import SharedLimit, SharedTransport
 
 
 @pytest.fixture
@@ -24,31 +22,6 @@ def shares():
             return made
 
         yield make
-
-
-class TestDividing:
-    @pytest.mark.parametrize(
-        ("total", "wants", "parts"),
-        [
-            (10, [20, 20], [5, 5]),
-            (10, [2, 20], [2, 8]),
-            (10, [20, 20, 20], [4, 3, 3]),
-            (2, [5, 5, 5], [1, 1, 0]),
-            (10, [1, 2], [8, 9]),  # what is left goes to each that may want it
-            (10, [], []),
-        ],
-    )
-    def test_is_even_and_wastes_nothing(self, total, wants, parts):
-        assert divided(total, wants) == parts
-
-    @given(st.integers(1, 50), st.lists(st.integers(0, 60), min_size=1, max_size=20))
-    def test_gives_no_more_than_there_is_where_all_want_more(self, total, wants):
-        parts = divided(total, wants)
-        if sum(wants) >= total:
-            assert sum(parts) == total
-        assert all(
-            part >= min(want, total // len(wants)) for part, want in zip(parts, wants, strict=True)
-        )
 
 
 class TestAShare:
@@ -67,7 +40,18 @@ class TestAShare:
     def test_leaves_the_others_what_it_has_no_use_for(self, shares):
         first, second = shares((1, 0, 0), (6, 0, 100))
 
-        assert (first.value, second.value) == (1, 9)
+        assert second.value == 9
+        assert first.value < second.value
+
+    def test_is_as_large_as_another_where_all_want_more(self, shares):
+        made = shares(*[(0, 0, 100)] * 3)
+
+        assert [share.value for share in made] == [4, 4, 4]
+
+    def test_is_one_at_least_where_there_are_more_than_places(self, shares):
+        made = shares(*[(0, 0, 2)] * 20, value=3)
+
+        assert {share.value for share in made} == {1}
 
     def test_does_not_count_what_is_stuck_but_never_has_more_than_the_most(self, shares):
         _, second = shares((8, 4, 0), (0, 0, 100))
