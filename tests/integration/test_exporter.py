@@ -484,6 +484,14 @@ class TestOnce:
         assert "connection refused" in ended.stderr
         assert "\ncpx_up 0\n" in path.read_text()
 
+    def test_warns_where_most_of_the_fleet_is_silent(self, monitor, serve, tmp_path):
+        silent = answer(500, {})
+        url = serve(fleet_script(_1=instance_answer(), _2=silent, _3=silent)).url
+        ended = monitor("exporter", "--once", f"--textfile={tmp_path}/x.prom", url=url)
+
+        assert ended.returncode == 1
+        assert "2 of 3 instances are unknown: suspect the API" in ended.stderr
+
     def test_writes_to_what_is_no_file_and_does_not_replace_it(self, monitor, tmp_path):
         os.mkfifo(tmp_path / "pipe")
         (tmp_path / "link").symlink_to(tmp_path / "file")

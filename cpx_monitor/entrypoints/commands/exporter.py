@@ -19,6 +19,7 @@ from cpx_monitor.entrypoints.options import catalogue as options
 from cpx_monitor.entrypoints.options.arguments import Arguments, read
 from cpx_monitor.entrypoints.options.fleet_options import FleetOptions, policy_of
 from cpx_monitor.entrypoints.options.option import UsageError
+from cpx_monitor.entrypoints.reporting.closing import warn_if_silent
 from cpx_monitor.entrypoints.terminal.console import Console
 from cpx_monitor.entrypoints.terminal.signals import Interrupted, held, notice_while_waiting
 
@@ -180,6 +181,7 @@ def _write_once(
         console.error(collected.failure or "there is no list of servers")
         return exit_codes.NO_VERDICT
     basis = basis_of(collected.snapshot, policy)
+    warn_if_silent(basis, console)
     if basis.no_verdict_because is not None:
         console.error(basis.no_verdict_because)
         return exit_codes.NO_VERDICT

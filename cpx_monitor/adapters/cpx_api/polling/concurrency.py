@@ -86,16 +86,10 @@ class Limit(Protocol):
         """What keeps ``value`` from being more, for people."""
 
 
-class FixedLimit:
-    """Just so many."""
+class _OfOne:
+    """What a limit has to say of others who share it where there are none."""
 
-    round = waiting_elsewhere = 0
-
-    def __init__(self, value: int) -> None:
-        self.value = self.most = value
-
-    def begin_collection(self, keeps: bool) -> None:
-        pass
+    waiting_elsewhere = 0
 
     def occupy(self, workers: int, stuck: int, waiting: int) -> None:
         pass
@@ -105,6 +99,18 @@ class FixedLimit:
 
     def exchange(self, answers: Answers, now_s: float) -> Answers:
         return answers
+
+
+class FixedLimit(_OfOne):
+    """Just so many."""
+
+    round = 0
+
+    def __init__(self, value: int) -> None:
+        self.value = self.most = value
+
+    def begin_collection(self, keeps: bool) -> None:
+        pass
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
@@ -122,7 +128,7 @@ class FixedLimit:
         return "--concurrency says so"
 
 
-class AdaptiveLimit:
+class AdaptiveLimit(_OfOne):
     """Finds what a server can take, differently for the two kinds there are.
 
     One that closes each connection has to accept each anew, from a queue that may hold five. The
@@ -145,7 +151,6 @@ class AdaptiveLimit:
     FASTER = 1.12
     BACK_OFF = 0.75
     FADING = 1.05
-    waiting_elsewhere = 0
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -165,15 +170,6 @@ class AdaptiveLimit:
         self._lowest_s *= self.FADING  # so that what was once does not hold for ever
         self._best_value += 1
         self._start_round()
-
-    def occupy(self, workers: int, stuck: int, waiting: int) -> None:
-        pass
-
-    def when_there_is_room(self, act: Callable[[], None]) -> None:
-        pass
-
-    def exchange(self, answers: Answers, now_s: float) -> Answers:
-        return answers
 
     def end(
         self, begun_in: int, began_s: float, ended_s: float, failure: Failure | None = None
